@@ -1,0 +1,266 @@
+/** One place to ask for the password. */
+export interface Target {
+  /** Numeric address, with `%interface` for a link-local one. */
+  readonly host: string;
+  readonly port: number;
+  readonly origin: 'zeroconf' | 'given';
+  /** What people call the server: its Zeroconf name, or the address as given. */
+  readonly label: string;
+}
+
+/** A server, by all the addresses it has on one link, the preferred one first. */
+export interface Server {
+  /** The same for the same server each time it is reported. */
+  readonly key: string;
+  readonly targets: readonly Target[];
+}
+
+/** A try that is under way. */
+export interface Try {
+  readonly serverKey: string;
+  readonly target: Target;
+  readonly startedMs: number;
+}
+
+/** `unreachable`: no connection, so another address may do better at once; `failed`: anything after it. */
+export type TryOutcome = 'unreachable' | 'failed';
+
+/**
+ * Tries at once. Networks have a few servers; the rest of this room is so that false ones, which anybody on the link
+ * can announce, do not keep true ones waiting, at some 50 kB of memory each.
+ */
+export const MAX_TRIES = 16;
+/** RFC 8305 section 5, Connection Attempt Delay: an address may take this long before the next one is tried too. */
+export const STAGGER_MS = 250;
+/**
+ * What a connected server may take before its next address is tried: a server may wait for an operator's approval, and
+ * should not be asked again and again meanwhile; but a false address must not keep the true ones from their turn.
+ */
+export const CONNECTED_PATIENCE_MS = 10_000;
+/** How long a try may hold its place when others wait for one: see MAX_TRIES. */
+export const PREEMPT_AFTER_MS = 30_000;
+/**
+ * Servers that are not announced any more but wait for their first try: a flood of false ones drives the true ones from
+ * the tables, so that they come and go. So many, at some kilobytes each, are remembered for a second in a flood of a
+ * thousand a second, and thus until a true one has announced itself again.
+ */
+export const MAX_WAITING = 1024;
+/** How many are left when there are more, so that they need not be sorted at each one that comes. */
+const WAITING_LEFT = 896;
+/** The first pause after a failure; it doubles up to `--retry`. */
+export const FIRST_PAUSE_MS = 1000;
+/** Part of a pause that is left to chance, so that machines that boot together do not knock together. */
+const JITTER = 0.25;
+
+interface ServerState {
+  server: Server;
+  /** How often each address was tried: the least tried is next, by preference among equals. */
+  readonly attempts: Map<string, number>;
+  isTried: boolean;
+  /** How often it came: at first, and after each time that it was gone. */
+  sightings: number;
+  running: number;
+  failures: number;
+  /** When to begin the next try; Infinity while there is no idle address. */
+  dueMs: number;
+  /**
+   * Not announced any more: begin nothing after the first try, but let what runs end by itself, as a goodbye can be
+   * forged.
+   */
+  gone: boolean;
+}
+
+/** Two targets with the same key are the same place, whoever announced them. */
+export function targetKey(target: Target): string {
+  return `${target.host} ${target.port}`;
+}
+
+/**
+ * Decides which server to try when. Pure: knows neither clock nor network.
+ *
+ * Every server is tried for ever, with pauses that grow from one second to `retryMs`. Of a server with several
+ * addresses one is tried after another: at once when it cannot be reached, else each in its turn.
+ *
+ * When more wait than can be tried at once, those that have not had a try go first: of them those that came most often,
+ * since a true server goes on announcing itself, and a random one among equals.
+ */
+export class ServerTries {
+  readonly #retryMs: number;
+  readonly #random: () => number;
+  readonly #servers = new Map<string, ServerState>();
+  readonly #running = new Map<string, Try>();
+  readonly #aborting = new Set<Try>();
+
+  /**
+   * @param options.retryMs longest pause between tries of the same server
+   * @param options.random in [0, 1)
+   */
+  constructor(options: { readonly retryMs: number; readonly random: () => number }) {
+    this.#retryMs = options.retryMs;
+    this.#random = options.random;
+  }
+
+  /** Takes over what is known now: all servers, not only new ones. A new server or address is due at once. */
+  setServers(servers: readonly Server[], nowMs: number): void {
+    const keys = new Set(servers.map(server => server.key));
+    for (const [key, state] of this.#servers) {
+      if (keys.has(key)) continue;
+      state.gone = true;
+      if (state.isTried && state.running === 0) this.#servers.delete(key);
+    }
+    for (const server of servers) {
+      const state = this.#servers.get(server.key);
+      if (state) update(state, server, nowMs);
+      else this.#servers.set(server.key, newState(server, nowMs));
+    }
+    const waiting = [...this.#servers.values()].filter(state => state.gone && !state.isTried);
+    if (waiting.length <= MAX_WAITING) return;
+    for (const { server } of this.#mostSeenFirst(waiting).slice(WAITING_LEFT))
+      this.#servers.delete(server.key);
+  }
+
+  /**
+   * What to do now. The tries to start count as running from here on; each of them, and each to abort, is reported by
+   * `ended` when it has ended.
+   */
+  step(nowMs: number): { readonly start: readonly Try[]; readonly abort: readonly Try[] } {
+    const start: Try[] = [];
+    const abort: Try[] = [];
+    let waiting = 0;
+    if (this.#running.size >= MAX_TRIES && !this.#preemptible(nowMs)) return { start, abort };
+    for (const state of this.#dueInOrder(nowMs)) {
+      const target = this.#nextTarget(state);
+      if (!target) {
+        // Its only addresses are being tried: on its own account, or on that of another name for the same place.
+        state.dueMs = state.running > 0 ? Infinity : nowMs + this.#pauseMs(state.failures);
+        continue;
+      }
+      if (this.#running.size < MAX_TRIES) {
+        start.push(this.#begin(state, target, nowMs));
+        continue;
+      }
+      if (++waiting <= this.#aborting.size) continue;
+      const oldest = this.#preemptible(nowMs);
+      if (!oldest) break;
+      this.#aborting.add(oldest);
+      abort.push(oldest);
+    }
+    return { start, abort };
+  }
+
+  /** When to call `step` again if nothing happens before; Infinity for never. */
+  nextMs(): number {
+    let dueMs = Infinity;
+    for (const state of this.#servers.values()) if (mayBegin(state)) dueMs = Math.min(dueMs, state.dueMs);
+    if (this.#running.size < MAX_TRIES) return dueMs;
+    const oldest = this.#oldest();
+    return oldest ? Math.max(dueMs, oldest.startedMs + PREEMPT_AFTER_MS) : Infinity;
+  }
+
+  /** The try has a connection: its server gets more time before it is tried at another address. */
+  connected(attempt: Try, nowMs: number): void {
+    const state = this.#servers.get(attempt.serverKey);
+    if (state) state.dueMs = Math.max(state.dueMs, nowMs + CONNECTED_PATIENCE_MS);
+  }
+
+  /** The try has ended without a password. */
+  ended(attempt: Try, outcome: TryOutcome, nowMs: number): void {
+    const key = targetKey(attempt.target);
+    this.#running.delete(key);
+    this.#aborting.delete(attempt);
+    const state = this.#servers.get(attempt.serverKey);
+    if (!state) return;
+    state.running--;
+    if (state.gone) {
+      if (state.running === 0) this.#servers.delete(attempt.serverKey);
+      return;
+    }
+    const tried = state.attempts.get(key) ?? 0;
+    const next = this.#nextTarget(state);
+    if (outcome === 'unreachable' && next && attemptsAt(state, next) < tried) state.dueMs = nowMs;
+    else state.dueMs = nowMs + this.#pauseMs(++state.failures);
+  }
+
+  #dueInOrder(nowMs: number): ServerState[] {
+    const due = [...this.#servers.values()].filter(state => mayBegin(state) && state.dueMs <= nowMs);
+    return [
+      ...this.#mostSeenFirst(due.filter(state => !state.isTried)),
+      ...due.filter(state => state.isTried).toSorted((a, b) => a.dueMs - b.dueMs),
+    ];
+  }
+
+  /** In random order among equals. */
+  #mostSeenFirst(states: readonly ServerState[]): ServerState[] {
+    return states
+      .map(state => ({ state, chance: this.#random() }))
+      .toSorted((a, b) => b.state.sightings - a.state.sightings || a.chance - b.chance)
+      .map(({ state }) => state);
+  }
+
+  #begin(state: ServerState, target: Target, nowMs: number): Try {
+    const attempt = { serverKey: state.server.key, target, startedMs: nowMs };
+    this.#running.set(targetKey(target), attempt);
+    state.running++;
+    state.isTried = true;
+    state.attempts.set(targetKey(target), attemptsAt(state, target) + 1);
+    state.dueMs = this.#nextTarget(state) ? nowMs + STAGGER_MS : Infinity;
+    return attempt;
+  }
+
+  #nextTarget(state: ServerState): Target | undefined {
+    const idle = state.server.targets.filter(target => !this.#running.has(targetKey(target)));
+    return idle.toSorted((a, b) => attemptsAt(state, a) - attemptsAt(state, b))[0];
+  }
+
+  #oldest(): Try | undefined {
+    // A Map keeps the order of insertion, which here is that of time.
+    for (const attempt of this.#running.values()) if (!this.#aborting.has(attempt)) return attempt;
+    return undefined;
+  }
+
+  /** The try that gives its place to another that waits, if one has to. */
+  #preemptible(nowMs: number): Try | undefined {
+    const oldest = this.#oldest();
+    return oldest && oldest.startedMs + PREEMPT_AFTER_MS <= nowMs ? oldest : undefined;
+  }
+
+  #pauseMs(failures: number): number {
+    const fullMs = Math.min(this.#retryMs, FIRST_PAUSE_MS * 2 ** Math.max(0, failures - 1));
+    return fullMs * (1 - JITTER * this.#random());
+  }
+}
+
+function newState(server: Server, nowMs: number): ServerState {
+  return {
+    server,
+    attempts: new Map(),
+    isTried: false,
+    sightings: 1,
+    running: 0,
+    failures: 0,
+    dueMs: nowMs,
+    gone: false,
+  };
+}
+
+function mayBegin(state: ServerState): boolean {
+  return !state.gone || !state.isTried;
+}
+
+function attemptsAt(state: ServerState, target: Target): number {
+  return state.attempts.get(targetKey(target)) ?? 0;
+}
+
+function update(state: ServerState, server: Server, nowMs: number): void {
+  const known = new Map(state.server.targets.map(target => [targetKey(target), attemptsAt(state, target)]));
+  const keys = server.targets.map(targetKey);
+  // One less than the others have: next in turn, but not for many turns.
+  const newcomer = Math.min(...known.values()) - 1;
+  state.server = server;
+  if (state.gone) state.sightings++;
+  state.gone = false;
+  state.attempts.clear();
+  for (const key of keys) state.attempts.set(key, known.get(key) ?? newcomer);
+  if (keys.every(key => known.has(key))) return;
+  state.dueMs = Math.min(state.dueMs, state.running > 0 ? nowMs + STAGGER_MS : nowMs);
+}

@@ -1,0 +1,31 @@
+/** The Mandos network protocol, version 1: mandos(8), section NETWORK PROTOCOL. */
+
+/** DNS-SD service type of a Mandos server (RFC 6763 section 4.1.2). */
+export const SERVICE_TYPE = '_mandos._tcp';
+export const SERVICE_NAME = 'Mandos';
+
+export const PROTOCOL_VERSION = '1';
+/** What a client sends before TLS starts. */
+export const GREETING = `${PROTOCOL_VERSION}\r\n`;
+/** Bytes a greeting line may have: the original's is three; 64 leave room for fields to come and none for floods. */
+export const GREETING_LIMIT_BYTES = 64;
+
+/** GnuTLS priority string of both ends: raw public keys (RFC 7250) over TLS 1.3 only. */
+export const DEFAULT_PRIORITY =
+  'SECURE128:!CTYPE-X.509:+CTYPE-RAWPK:!RSA:!VERS-ALL:+VERS-TLS1.3:%PROFILE_ULTRA';
+
+/**
+ * Bytes a secret may have at the client. An OpenPGP message around a password takes some hundred bytes to a few
+ * kilobytes; anybody can pretend to be a server, and must neither fill a small initramfs nor keep its processor busy.
+ */
+export const SECRET_LIMIT_BYTES = 64 * 1024;
+
+/** Lower-case hexadecimal without spaces, as key IDs and fingerprints are compared. */
+export function normalizeHex(text: string): string {
+  return text.replace(/\s+/g, '').toLowerCase();
+}
+
+/** The protocol version that a greeting line asks for: its first field. */
+export function greetingVersion(line: string): string {
+  return line.trim().split(/\s+/, 1)[0] ?? '';
+}

@@ -1,0 +1,121 @@
+import { isIP } from 'node:net';
+import { describeError } from '../../common/errors.js';
+import type { Log } from '../../common/log.js';
+import { HOSTS_MAX, runFping } from './fping.js';
+import { HostCheck, Lane } from './lane.js';
+import type { RunningCheck, ShellRunner } from './shell-runner.js';
+
+export { FPING_CHECKER } from './lane.js';
+
+/** How long a host waits for others to be asked with: nothing beside an interval, enough to save most processes. */
+const COLLECT_MS = 100;
+
+/**
+ * How many processes may ask hosts together, for addresses and for names each. One lasts 4 s when it has a silent
+ * host: even then they ask 1,000 hosts a second.
+ */
+const TOGETHER_MAX = 64;
+
+/** How many processes may ask one host alone: for an outage of DNS, when none can be asked together. */
+const ALONE_MAX = 100;
+
+/** What a host alone may take and still be asked with others: 4.1 s when it is silent, and some for its name. */
+const QUICK_MS = 6_000;
+
+/** What fping's answer can be told from: no blanks or quotes; and no name is longer. Others are asked alone. */
+const PLAIN_HOST = /^[\w.:%-]{1,255}$/;
+
+/**
+ * Runs FPING_CHECKER for many clients with few processes. Each check ends as an `fping -q -- HOST` of its own would;
+ * a host of which the common one says nothing certain gets its own.
+ */
+export class FpingBatch {
+  readonly #log: Log;
+  readonly #shell: ShellRunner;
+  // Apart, so that no address waits while fping resolves names.
+  readonly #addresses = this.#laneForMany();
+  readonly #names = this.#laneForMany();
+  readonly #alone = new Lane({
+    runSize: 1,
+    runsMax: ALONE_MAX,
+    collectMs: 0,
+    run: checks => this.#askAlone(checks),
+  });
+  /** Hosts that may have held a process up: asked alone until they are quick. */
+  readonly #slow = new Set<string>();
+  #failing = false;
+
+  constructor(log: Log, shell: ShellRunner) {
+    this.#log = log;
+    this.#shell = shell;
+  }
+
+  /**
+   * Starts a check of a client whose checker is FPING_CHECKER.
+   * @param name the client's, for the log
+   */
+  check(host: string, name: string): RunningCheck {
+    const check = new HostCheck(host, name);
+    if (this.#slow.has(host) || !PLAIN_HOST.test(host)) this.#alone.add(check);
+    else if (isIP(host) === 0) this.#names.add(check);
+    else this.#addresses.add(check);
+    return check;
+  }
+
+  #laneForMany(): Lane {
+    const run = (checks: readonly HostCheck[]) => this.#askTogether(checks);
+    return new Lane({ runSize: HOSTS_MAX, runsMax: TOGETHER_MAX, collectMs: COLLECT_MS, run });
+  }
+
+  async #askTogether(checks: readonly HostCheck[]): Promise<void> {
+    const open = new Set(checks);
+    const run = runFping([...new Set(checks.map(check => check.host))], host => {
+      for (const check of open) {
+        if (check.host !== host) continue;
+        open.delete(check);
+        check.settle({ kind: 'exited', status: 0 });
+      }
+    });
+    for (const check of checks) {
+      check.onStop = () => {
+        open.delete(check);
+        check.settleStopped();
+        if (open.size === 0) run.stop();
+      };
+    }
+    const { statuses, late, error } = await run.done;
+    this.#report(error);
+    for (const check of open) {
+      const status = statuses.get(check.host);
+      if (status !== undefined) check.settle({ kind: 'exited', status });
+      else {
+        if (late) this.#slow.add(check.host);
+        this.#alone.add(check);
+      }
+    }
+  }
+
+  async #askAlone(checks: readonly HostCheck[]): Promise<void> {
+    for (const check of checks) {
+      const startMs = performance.now();
+      const run = this.#shell.run(check.command, check.name);
+      check.onStop = () => run.stop();
+      const outcome = await run.done;
+      check.settle(outcome);
+      if (outcome.kind === 'exited' && performance.now() - startMs < QUICK_MS) this.#slow.delete(check.host);
+    }
+  }
+
+  /** Logs that fping cannot be started, and that it can again; not for each of a thousand hosts. */
+  #report(error: unknown): void {
+    const failing = error !== undefined;
+    if (failing === this.#failing) return;
+    this.#failing = failing;
+    if (!failing) this.#log.info('fping can be run again');
+    else if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      this.#log.error(
+        'fping is not installed: clients with the default checker will be disabled; install fping or set another checker',
+      );
+    } else this.#log.error(`cannot run fping for many clients at once: ${describeError(error)}`);
+  }
+}

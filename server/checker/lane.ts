@@ -1,0 +1,105 @@
+import { constants } from 'node:os';
+import { expandChecker } from '../client/checker-expansion.js';
+import type { CheckOutcome } from '../client/client.js';
+import type { RunningCheck } from './shell-runner.js';
+
+/** The checker whose runs can be joined: the default of mandos-clients.conf(5), after start-time expansion. */
+export const FPING_CHECKER = 'fping -q -- %(host)s';
+
+/** How a check ends that is stopped while it has no process of its own. */
+const STOPPED: CheckOutcome = { kind: 'killed', signal: constants.signals.SIGTERM };
+
+/** A check of a client's host by FPING_CHECKER, whoever makes it. */
+export class HostCheck implements RunningCheck {
+  readonly command: string;
+  readonly done: Promise<CheckOutcome>;
+  readonly host: string;
+  /** The client's. */
+  readonly name: string;
+  /** What `stop` does: whoever has the check in hand sets it. */
+  onStop: (() => void) | undefined;
+  #resolve!: (outcome: CheckOutcome) => void;
+
+  constructor(host: string, name: string) {
+    this.host = host;
+    this.name = name;
+    this.command = expandChecker(FPING_CHECKER, () => host);
+    this.done = new Promise(resolve => {
+      this.#resolve = resolve;
+    });
+  }
+
+  settle(outcome: CheckOutcome): void {
+    this.onStop = undefined;
+    this.#resolve(outcome);
+  }
+
+  settleStopped(): void {
+    this.settle(STOPPED);
+  }
+
+  stop(): void {
+    this.onStop?.();
+  }
+}
+
+export interface LaneOptions {
+  /** How many checks a run may have. */
+  readonly runSize: number;
+  /** How many runs there may be at once; what comes meanwhile waits, and goes together. */
+  readonly runsMax: number;
+  /** How long a check waits for others to fill a run with. */
+  readonly collectMs: number;
+  /** Makes the checks: takes over their `onStop`, and settles each or hands it on. Never rejects. */
+  readonly run: (checks: readonly HostCheck[]) => Promise<void>;
+}
+
+/** Collects checks into runs. */
+export class Lane {
+  readonly #options: LaneOptions;
+  readonly #waiting = new Set<HostCheck>();
+  #runs = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+  }
+
+  add(check: HostCheck): void {
+    this.#waiting.add(check);
+    check.onStop = () => {
+      this.#waiting.delete(check);
+      check.settleStopped();
+    };
+    this.#plan();
+  }
+
+  #plan(): void {
+    const { runSize, runsMax, collectMs } = this.#options;
+    while (this.#waiting.size >= runSize && this.#runs < runsMax) this.#start();
+    if (this.#timer !== undefined || this.#waiting.size === 0 || this.#runs >= runsMax) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#waiting.size > 0 && this.#runs < runsMax) this.#start();
+    }, collectMs);
+  }
+
+  #start(): void {
+    const checks = [...take(this.#waiting, this.#options.runSize)];
+    for (const check of checks) this.#waiting.delete(check);
+    this.#runs++;
+    void this.#options.run(checks).finally(() => {
+      this.#runs--;
+      this.#plan();
+    });
+  }
+}
+
+/** The first of them, without a look at the rest: there may be many thousands. */
+function* take<T>(from: Iterable<T>, count: number): Iterable<T> {
+  let taken = 0;
+  for (const item of from) {
+    if (taken++ === count) return;
+    yield item;
+  }
+}

@@ -1,0 +1,90 @@
+import { expandValue } from '../../common/config-expansion.js';
+import type { ConfigFault } from '../../common/config-fault.js';
+import type { ConfigFile, ConfigOption, ConfigSection } from '../../common/config-file.js';
+import { DEFAULT_SECTION, printableKey } from '../../common/config-file.js';
+import { CHECKER_ATTRIBUTES } from '../client/checker-format.js';
+import { CLIENT_DEFAULTS } from './client-options.js';
+import type { Parsed } from './values.js';
+import { withCommentHint } from './values.js';
+
+type Severity = ConfigFault['severity'];
+
+/** One client's options as they are in effect: its own, those of [DEFAULT], and the built-in ones, expanded. */
+export class SectionReader {
+  readonly section: ConfigSection;
+  readonly #config: ConfigFile;
+  readonly #report: (fault: ConfigFault) => void;
+  readonly #values = new Map<string, string>();
+
+  /** Expands everything, unknown options included, and reports what cannot be. */
+  constructor(config: ConfigFile, section: ConfigSection, report: (fault: ConfigFault) => void) {
+    this.#config = config;
+    this.section = section;
+    this.#report = report;
+    const keys = new Set([
+      ...CLIENT_DEFAULTS.keys(),
+      ...(config.defaults?.options.keys() ?? []),
+      ...section.options.keys(),
+    ]);
+    for (const key of keys) this.#expand(key);
+  }
+
+  /** The value, or undefined when the option is not set or its expansion is at fault. */
+  text(key: string): string | undefined {
+    return this.#values.get(key);
+  }
+
+  /** Where the option stands in the file. */
+  option(key: string): ConfigOption | undefined {
+    return this.section.options.get(key) ?? this.#config.defaults?.options.get(key);
+  }
+
+  /** The value as something else, or `fallback` when that fails, which is reported. */
+  parse<T>(key: string, parse: (text: string) => Parsed<T>, fallback: T): T {
+    const text = this.text(key);
+    if (text === undefined) return fallback;
+    const parsed = parse(text);
+    if ('value' in parsed) return parsed.value;
+    this.fault(key, withCommentHint(parsed.problem, text));
+    return fallback;
+  }
+
+  /**
+   * Reports something about an option.
+   * @param lineIndex which line of its value is meant
+   */
+  fault(key: string, message: string, severity: Severity = 'error', lineIndex = 0): void {
+    const option = this.option(key);
+    const inherited = !this.section.options.has(key);
+    const line = option?.lines[lineIndex] ?? option?.lines[0];
+    this.#report({
+      file: this.#config.file,
+      ...(line === undefined ? {} : { line }),
+      section: inherited ? DEFAULT_SECTION : this.section.name,
+      key: printableKey(key),
+      message,
+      severity,
+    });
+  }
+
+  /** Reports something about the client as a whole. */
+  sectionFault(message: string, severity: Severity = 'error'): void {
+    const { line, name } = this.section;
+    this.#report({ file: this.#config.file, line, section: name, message, severity });
+  }
+
+  #raw(key: string): string | undefined {
+    return this.option(key)?.raw ?? CLIENT_DEFAULTS.get(key);
+  }
+
+  #expand(key: string): void {
+    const raw = this.#raw(key) ?? '';
+    const expansion = expandValue(raw, name => this.#raw(name));
+    if ('value' in expansion) this.#values.set(key, expansion.value);
+    else {
+      const { problem, missing } = expansion;
+      const runtime = key === 'checker' && missing !== undefined && CHECKER_ATTRIBUTES.has(missing);
+      this.fault(key, runtime ? `${problem} (write "%%(${missing})s" for the client's own)` : problem);
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import type { Bus } from '../../common/dbus/bus.js';
+import { keepConnected } from '../../common/dbus/keep-connected.js';
+import { describeError } from '../../common/errors.js';
+import type { Log } from '../../common/log.js';
+
+/** Names and numbers of Avahi 0.8's D-Bus interface (org.freedesktop.Avahi.Server.xml, avahi-common/defs.h). */
+const AVAHI = 'org.freedesktop.Avahi';
+const SERVER = 'org.freedesktop.Avahi.Server';
+const SERVER_RUNNING = 2;
+
+/** An Avahi that is on the bus. */
+export interface AvahiServer {
+  readonly bus: Bus;
+  /** Its unique name. */
+  readonly owner: string;
+}
+
+/** Calls a method of Avahi's server object. @throws as Bus.call */
+export async function callServer(
+  { bus, owner }: AvahiServer,
+  member: string,
+  args: { readonly signature?: string; readonly body?: readonly unknown[] } = {},
+): Promise<readonly unknown[]> {
+  return await bus.call({ destination: owner, path: '/', interface: SERVER, member, ...args });
+}
+
+export interface AvahiListener {
+  /** Avahi is ready to advertise. Always the same object for the same Avahi. */
+  available(server: AvahiServer): void;
+  /** @param soon it is there, and may be ready in a moment */
+  unavailable(reason: string, soon: boolean): void;
+}
+
+/** Follows Avahi on the system bus, through restarts of either; each word replaces what was said before. */
+export function watchAvahi(listener: AvahiListener, log: Log): { close(): void } {
+  return keepConnected(
+    bus => void followName(bus, listener),
+    error => listener.unavailable(describeError(error), false),
+    undefined,
+    { onFault: reason => log.debug(`D-Bus: ${reason}`) },
+  );
+}
+
+async function followName(bus: Bus, listener: AvahiListener): Promise<void> {
+  let current: AbortController | undefined;
+  try {
+    await bus.onOwner(AVAHI, owner => {
+      current?.abort();
+      current = new AbortController();
+      if (owner === undefined) listener.unavailable('Avahi is not running', false);
+      else void followServer({ bus, owner }, current.signal, listener);
+    });
+  } catch (error) {
+    giveUp(bus, error, listener);
+  }
+}
+
+/** @param over Avahi has another owner, or none */
+async function followServer(server: AvahiServer, over: AbortSignal, listener: AvahiListener): Promise<void> {
+  const onState = (state: unknown) => {
+    if (over.aborted) return;
+    if (state === SERVER_RUNNING) listener.available(server);
+    else listener.unavailable('Avahi is not ready, or has a conflict over the host name', true);
+  };
+  let changed = false;
+  const match = { sender: server.owner, path: '/', interface: SERVER, member: 'StateChanged' };
+  try {
+    const end = await server.bus.onSignal(match, ({ body: [state] }) => {
+      changed = true;
+      onState(state);
+    });
+    if (over.aborted) end();
+    else over.addEventListener('abort', end);
+    const [state] = await callServer(server, 'GetState');
+    // A change that was heard meanwhile is at least as new as the reply.
+    if (!changed) onState(state);
+  } catch (error) {
+    if (!over.aborted) giveUp(server.bus, error, listener);
+  }
+}
+
+/** An Avahi or a bus that does not answer as it should is tried again, over a new connection. */
+function giveUp(bus: Bus, error: unknown, listener: AvahiListener): void {
+  if (bus.gone.aborted) return; // which has been said
+  listener.unavailable(describeError(error), false);
+  bus.close();
+}

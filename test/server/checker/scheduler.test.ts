@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createLog } from '../../../common/log.js';
+import { Scheduler } from '../../../server/checker/scheduler.js';
+import type { CheckOutcome } from '../../../server/client/client.js';
+import { createClient, release } from '../../../server/client/client.js';
+import { Registry } from '../../../server/client/registry.js';
+import type { ClientSettings } from '../../../server/client/settings.js';
+import { SimulatedClock } from '../../client-plugin/simulation.js';
+import { TEST_SETTINGS } from '../../support/release-server.js';
+
+const OK: CheckOutcome = { kind: 'exited', status: 0 };
+const FAILED: CheckOutcome = { kind: 'exited', status: 1 };
+const SETTINGS = { ...TEST_SETTINGS, intervalMs: 2000, timeoutMs: 6000, extendedTimeoutMs: 10_000 };
+
+/** A scheduler on a simulated clock; `answer` says how long a check takes and how it ends. */
+function schedule(
+  names: readonly string[],
+  answer: (name: string, nowMs: number) => { tookMs: number; outcome: CheckOutcome },
+  change: Partial<ClientSettings> = {},
+) {
+  const clock = new SimulatedClock();
+  const lines: string[] = [];
+  const log = createLog({ write: (level, line) => lines.push(`${clock.nowMs()} ${level}: ${line}`) }, 'info');
+  const starts: [string, number][] = [];
+  const stopped: string[] = [];
+  const registry = new Registry(
+    names.map(name => createClient({ ...SETTINGS, ...change, name, keyId: name }, clock.nowMs(), 0.5)),
+  );
+  const scheduler = new Scheduler(registry, log, {
+    nowMs: () => clock.nowMs(),
+    after: (delayMs, run) => clock.after(delayMs, run),
+    check: client => {
+      const { name } = client.settings;
+      starts.push([name, clock.nowMs()]);
+      const { tookMs, outcome } = answer(name, clock.nowMs());
+      const done = new Promise<CheckOutcome>(resolve => clock.after(tookMs, () => resolve(outcome)));
+      return { command: 'check', done, stop: () => stopped.push(name) };
+    },
+  });
+  return { clock, lines, starts, stopped, registry, scheduler };
+}
+
+test('a client that answers is checked each interval and stays enabled', async () => {
+  const { clock, starts, registry, lines } = schedule(['a'], () => ({ tookMs: 100, outcome: OK }));
+  await clock.pass(60_000);
+  const times = starts.map(([, ms]) => ms);
+  assert.equal(times.length, 30);
+  assert.ok(times.every((ms, i) => ms === (times[0] ?? 0) + 2000 * i));
+  assert.equal(registry.find('a')?.enabled, true);
+  assert.deepEqual(lines, []);
+});
+
+test('a client that stops answering is disabled when its timeout is over, with the reason, and checked no more', async () => {
+  const { clock, starts, registry, lines } = schedule(['a'], (_, nowMs) => ({
+    tookMs: 0,
+    outcome: nowMs < 5000 ? OK : FAILED,
+  }));
+  await clock.pass(30_000);
+  assert.equal(registry.find('a')?.enabled, false);
+  // Last good check at 3 s, timeout 6 s.
+  assert.deepEqual(lines, [
+    '5000 info: a: check failed: exit status 1: check',
+    '9000 warning: a: disabled: it was last seen 6 s ago, and its timeout is 6 s',
+  ]);
+  assert.equal(starts.at(-1)?.[1], 7000);
+});
+
+test('a checker that outlives the timeout is stopped, and what it says then counts no more', async () => {
+  const { clock, stopped, registry } = schedule(['a'], () => ({ tookMs: 20_000, outcome: OK }));
+  await clock.pass(10_000);
+  assert.deepEqual(stopped, ['a']);
+  assert.equal(registry.find('a')?.enabled, false);
+  await clock.pass(30_000);
+  assert.equal(registry.find('a')?.lastCheckedOkMs, undefined);
+});
+
+test('no check begins while one runs', async () => {
+  const { clock, starts } = schedule(['a'], () => ({ tookMs: 3000, outcome: OK }), {
+    timeoutMs: 60_000,
+    intervalMs: 2000,
+  });
+  await clock.pass(2000);
+  assert.equal(starts.length, 1);
+});
+
+test('a release keeps a client that does not answer for the extended timeout', async () => {
+  const { clock, registry } = schedule(['a'], (_, nowMs) => ({
+    tookMs: 0,
+    outcome: nowMs < 2000 ? OK : FAILED,
+  }));
+  await clock.pass(4000);
+  registry.update('a', client => release(client, clock.nowMs()));
+  await clock.pass(9999);
+  assert.equal(registry.find('a')?.enabled, true);
+  await clock.pass(1);
+  assert.equal(registry.find('a')?.enabled, false);
+});
+
+test('each client has its own life', async () => {
+  const { clock, registry } = schedule(['a', 'b', 'c'], name => ({
+    tookMs: 10,
+    outcome: name === 'b' ? FAILED : OK,
+  }));
+  await clock.pass(30_000);
+  assert.deepEqual(
+    [...registry].map(client => client.enabled),
+    [true, false, true],
+  );
+});
+
+test('a stopped scheduler stops its checkers and starts none', async () => {
+  const { clock, scheduler, starts, stopped } = schedule(['a'], () => ({ tookMs: 5000, outcome: OK }));
+  await clock.pass(1500);
+  scheduler.stop();
+  assert.deepEqual(stopped, ['a']);
+  await clock.pass(60_000);
+  assert.equal(starts.length, 1);
+});
+
+test('a time that no single timer can wait for is waited for', async () => {
+  const year = 365 * 24 * 3600 * 1000;
+  const { clock, registry, starts } = schedule(['a'], () => ({ tookMs: 0, outcome: FAILED }), {
+    intervalMs: year,
+  });
+  await clock.pass(year);
+  assert.equal(starts.length, 1);
+  await clock.pass(year);
+  assert.equal(registry.find('a')?.enabled, false);
+});

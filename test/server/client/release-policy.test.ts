@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decideRelease } from '../../../server/client/release-policy.js';
+import { makeClient } from '../../support/release-server.js';
+
+const KEY_ID = 'ab'.repeat(32);
+const client = makeClient('web1', KEY_ID, Buffer.from('secret'));
+
+test('an enabled client gets its secret', () => {
+  assert.deepEqual(decideRelease(client, KEY_ID, Date.now()), { kind: 'release', client });
+});
+
+test('nobody else does, and the reason says why', () => {
+  const unapproved = { ...client, settings: { ...client.settings, approvedByDefault: false } };
+  for (const [who, reason] of [
+    [undefined, `unknown key ID ${KEY_ID.toUpperCase()}`],
+    [{ ...client, enabled: false }, 'client web1 is disabled'],
+    [unapproved, 'client web1 is not approved by default'],
+  ] as const) {
+    assert.deepEqual(decideRelease(who, KEY_ID, Date.now()), { kind: 'refuse', client: who, reason });
+  }
+});

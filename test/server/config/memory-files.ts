@@ -1,0 +1,21 @@
+import type { ConfigFiles, FileContent } from '../../../server/config/files.js';
+
+/** Files that need no file system, readable by their owner only unless `mode` says otherwise. */
+export function memoryFiles(
+  contents: Readonly<Record<string, string | Uint8Array | FileContent>>,
+  mode = 0o100600,
+): ConfigFiles {
+  return {
+    read(path) {
+      const content = contents[path];
+      if (content === undefined) return { kind: 'missing' };
+      if (typeof content === 'string' || content instanceof Uint8Array) {
+        return { kind: 'read', bytes: Buffer.from(content), mode };
+      }
+      return content;
+    },
+    isDirectory: path => Object.keys(contents).some(name => name.startsWith(path.replace(/\/*$/, '/'))),
+    environment: name => (name === 'SECRETS' ? '/secrets' : undefined),
+    homeOf: user => (user === '' ? '/root' : undefined),
+  };
+}

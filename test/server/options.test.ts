@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseCommandLine } from '../../common/cli.js';
+import { formatFault } from '../../common/config-fault.js';
+import { PROGRAM } from '../../server/command-line.js';
+import type { FileContent } from '../../server/config/files.js';
+import { loadOptions } from '../../server/options.js';
+import { memoryFiles } from './config/memory-files.js';
+
+function load(args: readonly string[], file?: string | FileContent) {
+  const line = parseCommandLine(PROGRAM, args);
+  assert.equal(line.kind, 'run');
+  return loadOptions(line.values, memoryFiles(file === undefined ? {} : { '/etc/mandos/mandos.conf': file }));
+}
+
+function faultsOf(...args: Parameters<typeof load>): string[] {
+  return load(...args).faults.map(fault => `${fault.severity}: ${formatFault(fault)}`);
+}
+
+test('without a file and arguments the defaults of the manual page hold', () => {
+  assert.deepEqual(load([]), {
+    faults: [],
+    options: {
+      interface: undefined,
+      address: undefined,
+      port: undefined,
+      socket: undefined,
+      debug: false,
+      logLevel: 'warning',
+      priority: 'SECURE128:!CTYPE-X.509:+CTYPE-RAWPK:!RSA:!VERS-ALL:+VERS-TLS1.3:%PROFILE_ULTRA',
+      serviceName: 'Mandos',
+      useDbus: true,
+      useIpv6: true,
+      restore: true,
+      stateDirectory: '/var/lib/mandos',
+      foreground: false,
+      zeroconf: true,
+      configDirectory: '/etc/mandos',
+    },
+  });
+});
+
+test('every fault of the file and the command line is reported', () => {
+  const file = `[DEFAULT]
+prot = 5
+port = 70000
+address = 192.0.2.3
+debuglevel = LOUD
+debug = maybe
+priority = NOPE
+servicename = ${'ä'.repeat(32)}
+socket = %(fd)s
+[server]
+`;
+  assert.deepEqual(faultsOf(['--socket', 'x', '--no-zeroconf'], file), [
+    'warning: /etc/mandos/mandos.conf:2: [DEFAULT] prot: is not an option of the server (did you mean port?)',
+    'error: /etc/mandos/mandos.conf:3: [DEFAULT] port: "70000" is not a port number ' +
+      '(allowed: 0 to 65535; 0 for one that the system chooses)',
+    'error: /etc/mandos/mandos.conf:4: [DEFAULT] address: 192.0.2.3 is an IPv4 address ' +
+      '(write ::ffff:192.0.2.3, or turn use_ipv6 off)',
+    'error: /etc/mandos/mandos.conf:5: [DEFAULT] debuglevel: "LOUD" is not a log level ' +
+      '(allowed: CRITICAL, ERROR, WARNING, INFO, DEBUG)',
+    'error: /etc/mandos/mandos.conf:6: [DEFAULT] debug: "maybe" is neither true nor false ' +
+      '(allowed: 1, yes, true, on, 0, no, false, off)',
+    'error: /etc/mandos/mandos.conf:7: [DEFAULT] priority: GnuTLS priority string "NOPE": The request is invalid.',
+    'error: /etc/mandos/mandos.conf:8: [DEFAULT] servicename: has 64 bytes in UTF-8 (allowed: up to 63)',
+    'error: /etc/mandos/mandos.conf:9: [DEFAULT] socket: refers to "%(fd)s", but there is no option "fd"',
+    "warning: /etc/mandos/mandos.conf:10: [server]: is ignored: the server's options stand in [DEFAULT]",
+    'error: command line: --socket: "x" is not the number of a file descriptor (allowed: 0 to 2147483647)',
+  ]);
+});
+
+test('a file that cannot be read is an error', () => {
+  assert.deepEqual(faultsOf([], { kind: 'unreadable', reason: 'permission denied' }), [
+    'error: /etc/mandos/mandos.conf: cannot be read: permission denied',
+  ]);
+});
+
+test('what needs a port without Zeroconf says where Zeroconf was turned off', () => {
+  assert.deepEqual(faultsOf([], '[DEFAULT]\nport =\nzeroconf = no\n'), [
+    'error: /etc/mandos/mandos.conf:3: [DEFAULT] zeroconf: without Zeroconf a port or a socket is needed, ' +
+      'where clients can be told to connect',
+  ]);
+  assert.deepEqual(load(['--no-zeroconf', '--port=0']).faults, []);
+  assert.equal(load(['--no-zeroconf', '--port=0']).options.port, 0);
+});
+
+test('an address must fit the family and, if link-local, have an interface', () => {
+  assert.deepEqual(faultsOf(['-a', 'fe80::1']), [
+    'error: command line: --address: fe80::1 is a link-local address: the option interface is needed with it',
+  ]);
+  assert.deepEqual(faultsOf(['-a', '::1', '--no-ipv6']), [
+    'error: command line: --address: ::1 is an IPv6 address, but use_ipv6 is off (give an IPv4 address)',
+  ]);
+  assert.deepEqual(faultsOf(['-a', 'example.org']), [
+    'error: command line: --address: "example.org" is not an IP address (try :: for all)',
+  ]);
+  assert.deepEqual(load(['-a', 'fe80::1', '-i', 'eth0']).faults, []);
+  assert.deepEqual(load(['-a', 'fe8::1']).faults, []);
+});
+
+test('a loopback address is not announced, which is warned of', () => {
+  for (const [args, address] of [
+    [['-a', '::1'], '::1'],
+    [['-a', '::ffff:127.0.0.1'], '::ffff:127.0.0.1'],
+    [['-a', '127.0.0.2', '--no-ipv6'], '127.0.0.2'],
+  ] as const) {
+    const { options } = load(args);
+    assert.deepEqual([options.zeroconf, options.address], [false, address]);
+    assert.deepEqual(faultsOf(args), [
+      `warning: command line: --address: ${address} is a loopback address: no other machine can reach it, ` +
+        'so it is not announced',
+    ]);
+  }
+  assert.deepEqual(load(['-a', '::1', '--no-zeroconf', '-p', '7']).faults, []);
+  assert.equal(load(['-a', '2001:db8::1']).options.zeroconf, true);
+});
+
+test('a service name with dots is warned of where it is announced', () => {
+  assert.deepEqual(faultsOf([], '[DEFAULT]\nservicename = Mandos at example.org\n'), [
+    'warning: /etc/mandos/mandos.conf:2: [DEFAULT] servicename: "Mandos at example.org" has dots, ' +
+      'which become dashes where Avahi does not run',
+  ]);
+  assert.deepEqual(faultsOf(['--servicename=a.b', '--no-zeroconf', '--port=7']), []);
+});
+
+test('a comment behind a value is pointed out', () => {
+  assert.deepEqual(faultsOf([], '[DEFAULT]\nport = 7 # seven\nuse_ipv6 = yes\t; six\ndebuglevel = x#y\n'), [
+    'error: /etc/mandos/mandos.conf:2: [DEFAULT] port: "7 # seven" is not a port number ' +
+      '(allowed: 0 to 65535; 0 for one that the system chooses) (comments stand on lines of their own)',
+    'error: /etc/mandos/mandos.conf:3: [DEFAULT] use_ipv6: "yes\\x09; six" is neither true nor false ' +
+      '(allowed: 1, yes, true, on, 0, no, false, off) (comments stand on lines of their own)',
+    'error: /etc/mandos/mandos.conf:4: [DEFAULT] debuglevel: "x#y" is not a log level ' +
+      '(allowed: CRITICAL, ERROR, WARNING, INFO, DEBUG)',
+  ]);
+  assert.doesNotMatch(faultsOf(['--port', '7 # seven']).join(), /comments/);
+});
+
+test('an empty value means the default, but not for a boolean', () => {
+  assert.deepEqual(load([], '[DEFAULT]\ninterface =\nport =\nservicename =\n'), load([]));
+  assert.match(
+    faultsOf([], '[DEFAULT]\nuse_dbus =\n').join(),
+    /:2: \[DEFAULT\] use_dbus: "" is neither true/,
+  );
+});
+
+test("an address's scope is its interface", () => {
+  const { options, faults } = load(['-a', 'fe80::1%eth0']);
+  assert.deepEqual([options.address, options.interface, faults], ['fe80::1', 'eth0', []]);
+  assert.deepEqual(faultsOf(['-a', 'fe80::1%eth0', '-i', 'eth1']), [
+    'error: command line: --address: is on interface eth0, but the option interface is eth1',
+  ]);
+});
+
+test('debug mode runs in the foreground and logs all, whatever else is said', () => {
+  const { options } = load(['--debug', '--debuglevel', 'ERROR'], '[DEFAULT]\nforeground = no\n');
+  assert.deepEqual([options.debug, options.logLevel, options.foreground], [true, 'debug', true]);
+});
+
+test('--configdir says where the file is', () => {
+  const line = parseCommandLine(PROGRAM, ['--configdir', '/x/']);
+  assert.equal(line.kind, 'run');
+  const { options } = loadOptions(line.values, memoryFiles({ '/x/mandos.conf': '[DEFAULT]\nport = 7\n' }));
+  assert.deepEqual([options.port, options.configDirectory], [7, '/x/']);
+});
+
+test('a --configdir that is no directory is an error; the default one may be missing', () => {
+  assert.deepEqual(faultsOf(['--configdir', '/nope']), [
+    'error: command line: --configdir: "/nope" is not a directory',
+  ]);
+  assert.deepEqual(faultsOf(['--configdir', '/etc/mandos/mandos.conf'], ''), [
+    'error: command line: --configdir: "/etc/mandos/mandos.conf" is not a directory',
+  ]);
+  assert.deepEqual(faultsOf([]), []);
+});

@@ -1,0 +1,93 @@
+import type { TestContext } from 'node:test';
+import { createLog } from '../../common/log.js';
+import { DEFAULT_PRIORITY } from '../../common/protocol.js';
+import { TlsContext } from '../../common/tls/tls-context.js';
+import type { Client } from '../../server/client/client.js';
+import { createClient } from '../../server/client/client.js';
+import type { ClientSettings } from '../../server/client/settings.js';
+import { Registry } from '../../server/client/registry.js';
+import { decideRelease } from '../../server/client/release-policy.js';
+import type { ReleaseLimits } from '../../server/release/connection.js';
+import { DEFAULT_LIMITS } from '../../server/release/connection.js';
+import { listen } from '../../server/release/listener.js';
+
+/** A listener in this process on loopback, with what it logs. */
+export interface ReleaseServer {
+  readonly port: number;
+  readonly lines: readonly string[];
+  /** Names of the clients whose secret was sent, in order. */
+  readonly released: readonly string[];
+  /** Resolves with the first line, past or future, that matches. */
+  waitForLine(pattern: RegExp): Promise<string>;
+}
+
+export async function startReleaseServer(
+  t: TestContext,
+  clients: Client[],
+  limits: Partial<ReleaseLimits> = {},
+): Promise<ReleaseServer> {
+  const lines: string[] = [];
+  const released: string[] = [];
+  const waiting: { pattern: RegExp; resolve: (line: string) => void }[] = [];
+  const log = createLog(
+    {
+      write(level, message) {
+        const line = `${level}: ${message}`;
+        lines.push(line);
+        for (const { pattern, resolve } of waiting) if (pattern.test(line)) resolve(line);
+      },
+    },
+    'debug',
+  );
+  const registry = new Registry(clients);
+  const context = new TlsContext(DEFAULT_PRIORITY);
+  const listener = await listen(
+    { kind: 'address', address: '::1', port: 0 },
+    {
+      context,
+      log,
+      limits: { ...DEFAULT_LIMITS, ...limits },
+      decide: keyId => decideRelease(registry.findByKeyId(keyId), keyId, Date.now()),
+      released: name => released.push(name),
+    },
+  );
+  t.after(async () => {
+    const closed = listener.close();
+    listener.closeConnections();
+    await closed;
+    context.close();
+  });
+  return {
+    port: listener.port,
+    lines,
+    released,
+    waitForLine(pattern) {
+      const past = lines.find(line => pattern.test(line));
+      return past === undefined
+        ? new Promise(resolve => waiting.push({ pattern, resolve }))
+        : Promise.resolve(past);
+    },
+  };
+}
+
+/** A client of the heart with test defaults. */
+export function makeClient(name: string, keyId: string, secret: Uint8Array, enabled = true): Client {
+  return createClient({ ...TEST_SETTINGS, name, keyId, secret, enabled }, Date.now(), 0);
+}
+
+/** What clients.conf says by default, but for a checker that does nothing. */
+export const TEST_SETTINGS: ClientSettings = {
+  name: 'client1',
+  keyId: 'ab'.repeat(32),
+  fingerprint: undefined,
+  secret: Buffer.from('secret'),
+  host: 'client1.example.org',
+  checker: ':',
+  timeoutMs: 300_000,
+  extendedTimeoutMs: 900_000,
+  intervalMs: 120_000,
+  approvalDelayMs: 0,
+  approvalDurationMs: 1000,
+  approvedByDefault: true,
+  enabled: true,
+};
