@@ -9,18 +9,21 @@ import { disableCoreDumps } from '../common/libc.js';
 import type { Log } from '../common/log.js';
 import { createLog, standardErrorSink } from '../common/log.js';
 import { printOut } from '../common/output.js';
+import { after } from '../common/timer.js';
 import { TlsContext } from '../common/tls/tls-context.js';
 import { checkConfig } from './check-config.js';
 import { clientChecker } from './checker/client-checker.js';
 import { Scheduler } from './checker/scheduler.js';
-import { createClient, release } from './client/client.js';
+import { createClient } from './client/client.js';
+import { Ledger } from './client/ledger.js';
 import { Registry } from './client/registry.js';
-import { decideRelease } from './client/release-policy.js';
+import { Requests } from './client/requests.js';
 import { loadClients } from './clients-config.js';
 import { PROGRAM } from './command-line.js';
 import { systemFiles } from './config/files.js';
 import type { Advertiser } from './discovery/advertiser.js';
 import { advertise } from './discovery/advertiser.js';
+import { logEvents } from './event-log.js';
 import { openListener } from './open-listener.js';
 import type { ServerOptions } from './options.js';
 import { loadOptions } from './options.js';
@@ -72,17 +75,18 @@ async function serve(values: OptionValues, sink: ReturnType<typeof standardError
   const stopRequest = waitForStop();
   const startMs = nowMs();
   const registry = new Registry(clients.map(settings => createClient(settings, startMs, Math.random())));
+  registry.events.subscribe(logEvents(log));
   log.info(counted(registry.size, 'client'));
   log.warning('no state is kept yet: a restart enables clients that were disabled');
-  log.warning('requests cannot be approved yet: approved_by_default decides at once');
+  const ledger = new Ledger(registry, { write: () => Promise.resolve() }, log, { after });
+  const requests = new Requests(registry, ledger, log, { nowMs, after });
   const listener = await openListener(options, {
     context: new TlsContext(options.priority),
     log,
     limits: DEFAULT_LIMITS,
-    decide: keyId => decideRelease(registry.findByKeyId(keyId), keyId, nowMs()),
-    released: name => registry.update(name, client => release(client, nowMs())),
+    ask: (keyId, peer) => requests.ask(keyId, peer),
   });
-  const scheduler = new Scheduler(registry, log, { nowMs, after, check: clientChecker(log) });
+  const scheduler = new Scheduler(registry, ledger, log, { nowMs, after, check: clientChecker(log) });
   const advertiser = options.zeroconf ? startAdvertising(options, listener.port, log) : undefined;
   log.info(`stopping: ${await stopRequest}`);
   scheduler.stop();
@@ -92,11 +96,6 @@ async function serve(values: OptionValues, sink: ReturnType<typeof standardError
 /** The time of day when the process started, moved on by a clock that nobody sets. */
 function nowMs(): number {
   return performance.timeOrigin + performance.now();
-}
-
-function after(delayMs: number, run: () => void): () => void {
-  const timer = setTimeout(run, delayMs);
-  return () => clearTimeout(timer);
 }
 
 /** The signal that asks the server to stop. */

@@ -1,7 +1,10 @@
 import { DueQueue } from '../../common/due-queue.js';
 import type { Log } from '../../common/log.js';
+import { endCheck, isSuccess, tick } from '../client/checks.js';
 import type { CheckOutcome, Client } from '../client/client.js';
-import { disable, endCheck, expiryReason, isExpired, nextDueMs, tick } from '../client/client.js';
+import { expire, expiryReason, isExpired, nextDueMs } from '../client/client.js';
+import { BY_CHECKS } from '../client/events.js';
+import type { Ledger } from '../client/ledger.js';
 import type { Registry } from '../client/registry.js';
 import type { RunningCheck } from './shell-runner.js';
 
@@ -15,12 +18,10 @@ export interface SchedulerEffects {
   check(client: Client): RunningCheck;
 }
 
-/** What setTimeout takes at most; it runs at once with more. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
 /** Runs the checkers of all clients when they are due, and disables those whose time is up. */
 export class Scheduler {
   readonly #registry: Registry;
+  readonly #ledger: Pick<Ledger, 'decide'>;
   readonly #log: Log;
   readonly #effects: SchedulerEffects;
   readonly #queue = new DueQueue<string>();
@@ -29,15 +30,16 @@ export class Scheduler {
   #timerMs = Infinity;
   #stopped = false;
 
-  constructor(registry: Registry, log: Log, effects: SchedulerEffects) {
+  constructor(registry: Registry, ledger: Pick<Ledger, 'decide'>, log: Log, effects: SchedulerEffects) {
     this.#registry = registry;
+    this.#ledger = ledger;
     this.#log = log;
     this.#effects = effects;
     for (const client of registry) this.#queue.set(client.settings.name, nextDueMs(client));
-    registry.onChange((client, before) => {
-      this.#queue.set(client.settings.name, nextDueMs(client));
-      if (before.checking && !client.enabled) this.#endChecker(client.settings.name);
-      this.#arm();
+    registry.events.subscribe(event => {
+      if (event.kind === 'changed') this.#onChange(event.client, event.before);
+      else if (event.kind === 'added') this.#onChange(event.client, undefined);
+      else if (event.kind === 'removed') this.#onRemoved(event.client.settings.name);
     });
     this.#arm();
   }
@@ -49,13 +51,27 @@ export class Scheduler {
     for (const name of this.#running.keys()) this.#endChecker(name);
   }
 
+  #onChange(client: Client, before: Client | undefined): void {
+    const { name } = client.settings;
+    this.#queue.set(name, nextDueMs(client));
+    if (before?.checking && !client.checking) this.#endChecker(name);
+    else if (client.checking && !before?.checking) this.#begin(client);
+    this.#arm();
+  }
+
+  #onRemoved(name: string): void {
+    this.#queue.delete(name);
+    this.#endChecker(name);
+    this.#arm();
+  }
+
   /** Sets the one timer to what is due first. */
   #arm(): void {
     if (this.#stopped || this.#queue.nextMs === this.#timerMs) return;
     this.#cancelTimer();
     this.#timerMs = this.#queue.nextMs;
     if (this.#timerMs === Infinity) return;
-    const delayMs = Math.min(Math.max(0, this.#timerMs - this.#effects.nowMs()), LONGEST_TIMER_MS);
+    const delayMs = Math.max(0, this.#timerMs - this.#effects.nowMs());
     this.#cancelTimer = this.#effects.after(delayMs, () => this.#work());
   }
 
@@ -71,21 +87,44 @@ export class Scheduler {
     const client = this.#registry.find(name);
     if (!client) return;
     if (isExpired(client, nowMs)) {
-      this.#log.warning(`${name}: disabled: ${expiryReason(client, nowMs)}`);
-      this.#registry.update(name, disable);
+      this.#expire(name, nowMs);
       return;
     }
-    const ticked = this.#registry.update(name, () => tick(client, nowMs));
-    if (ticked && ticked.checking && !client.checking) this.#begin(ticked);
     // A client that was due by a rounding of the clock only has not changed, and must not be forgotten.
-    else if (ticked === client) this.#queue.set(name, nextDueMs(client));
+    const ticked = this.#registry.update(name, current => tick(current, nowMs));
+    if (ticked === client) this.#queue.set(name, nextDueMs(client));
+  }
+
+  #expire(name: string, nowMs: number): void {
+    let reason = '';
+    const transition = (client: Client) => {
+      reason = expiryReason(client, nowMs);
+      return expire(client, nowMs);
+    };
+    const decided = this.#ledger.decide([
+      {
+        kind: 'update',
+        name,
+        transition,
+        event: client => ({ kind: 'disabled', client, by: BY_CHECKS, reason }),
+      },
+    ]);
+    decided
+      // The ledger says that it cannot store it, and has disabled the client all the same.
+      .catch(() => {})
+      .finally(() => {
+        // Something came in between: then it is due at another time.
+        const client = this.#registry.find(name);
+        if (client) this.#queue.set(name, nextDueMs(client));
+        this.#arm();
+      });
   }
 
   #begin(client: Client): void {
     const { name } = client.settings;
     const check = this.#effects.check(client);
     this.#running.set(name, check);
-    this.#log.debug(`${name}: checker started: ${check.command}`);
+    this.#registry.events.emit({ kind: 'checker-started', client, command: check.command });
     void check.done.then(outcome => this.#ended(name, check, outcome));
   }
 
@@ -94,12 +133,15 @@ export class Scheduler {
     if (this.#running.get(name) !== check) return;
     this.#running.delete(name);
     const before = this.#registry.find(name);
-    this.#registry.update(name, client => endCheck(client, outcome, this.#effects.nowMs()));
-    const what = describeOutcome(outcome);
-    if (what === undefined) this.#log.debug(`${name}: check succeeded`);
+    const client = this.#registry.update(name, current => endCheck(current, outcome, this.#effects.nowMs()));
+    if (!client || !before) return;
+    const { command } = check;
+    this.#registry.events.emit({ kind: 'checker-completed', client, command, outcome });
     // Said when it begins to fail, not each time.
-    else if (isFailure(before?.lastCheck)) this.#log.debug(`${name}: check failed again: ${what}`);
-    else this.#log.info(`${name}: check failed: ${what}: ${check.command}`);
+    if (isSuccess(outcome)) this.#log.debug(`${name}: check succeeded`);
+    else if (isFailure(before.lastCheck)) {
+      this.#log.debug(`${name}: check failed again: ${describeOutcome(outcome)}`);
+    } else this.#log.info(`${name}: check failed: ${describeOutcome(outcome)}: ${command}`);
   }
 
   #endChecker(name: string): void {
@@ -110,11 +152,9 @@ export class Scheduler {
 }
 
 function isFailure(outcome: CheckOutcome | undefined): boolean {
-  return outcome !== undefined && describeOutcome(outcome) !== undefined;
+  return outcome !== undefined && !isSuccess(outcome);
 }
 
-/** What a failed check ended with; undefined for one that succeeded. */
-function describeOutcome(outcome: CheckOutcome): string | undefined {
-  if (outcome.kind === 'killed') return `ended by signal ${outcome.signal}`;
-  return outcome.status === 0 ? undefined : `exit status ${outcome.status}`;
+function describeOutcome(outcome: CheckOutcome): string {
+  return outcome.kind === 'killed' ? `ended by signal ${outcome.signal}` : `exit status ${outcome.status}`;
 }

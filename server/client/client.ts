@@ -4,6 +4,12 @@ import type { ClientSettings } from './settings.js';
 export type CheckOutcome =
   { readonly kind: 'exited'; readonly status: number } | { readonly kind: 'killed'; readonly signal: number };
 
+/** What an operator has said of the requests of a client, and until when that holds. */
+export interface Approval {
+  readonly granted: boolean;
+  readonly untilMs: number;
+}
+
 /**
  * A machine that may ask for its secret: what is configured for it and what has become of it. Never changed; each
  * transition below returns another. Times are milliseconds since the Unix epoch.
@@ -11,7 +17,10 @@ export type CheckOutcome =
  * What happens when is as measured of the original: docs/original-client-life.md.
  */
 export interface Client {
+  /** In effect. */
   readonly settings: ClientSettings;
+  /** What the configuration says; undefined for a client that it does not name. Other values were set at run time. */
+  readonly configured: ClientSettings | undefined;
   readonly createdMs: number;
   readonly enabled: boolean;
   readonly lastEnabledMs: number | undefined;
@@ -25,28 +34,55 @@ export interface Client {
   readonly lastCheckedOkMs: number | undefined;
   readonly lastCheck: CheckOutcome | undefined;
   readonly lastApprovalRequestMs: number | undefined;
+  /** Requests that wait for an operator. */
+  readonly pendingApprovals: number;
+  readonly approval: Approval | undefined;
+  /** How often its secret has been sent, or was about to be when the server ended. */
+  readonly releases: number;
+  readonly lastReleaseMs: number | undefined;
 }
 
 /**
- * A client at the start of the server. Its first check comes within one interval; until that has succeeded it has
- * not `timeout` but one interval more.
+ * A client of the configuration, of which nothing is known.
  * @param random in [0, 1): spreads the first checks of many clients
  */
 export function createClient(settings: ClientSettings, nowMs: number, random: number): Client {
-  const firstCheckMs = nowMs + settings.intervalMs * random;
-  const { enabled } = settings;
-  return {
+  const client: Client = {
     settings,
+    configured: settings,
     createdMs: nowMs,
-    enabled,
-    lastEnabledMs: enabled ? nowMs : undefined,
-    expiresMs: enabled ? firstCheckMs + settings.intervalMs : undefined,
-    nextCheckMs: enabled ? firstCheckMs : undefined,
+    enabled: false,
+    lastEnabledMs: undefined,
+    expiresMs: undefined,
+    nextCheckMs: undefined,
     checking: false,
     unchecked: true,
     lastCheckedOkMs: undefined,
     lastCheck: undefined,
     lastApprovalRequestMs: undefined,
+    pendingApprovals: 0,
+    approval: undefined,
+    releases: 0,
+    lastReleaseMs: undefined,
+  };
+  return settings.enabled ? start(client, nowMs, random) : client;
+}
+
+/**
+ * An enabled client at the start of the server. Its first check comes within one interval; until that has succeeded it
+ * has not `timeout` but one interval more.
+ * @param random in [0, 1)
+ */
+export function start(client: Client, nowMs: number, random: number): Client {
+  const { intervalMs } = client.settings;
+  const firstCheckMs = nowMs + intervalMs * random;
+  return {
+    ...client,
+    enabled: true,
+    lastEnabledMs: client.lastEnabledMs ?? nowMs,
+    expiresMs: firstCheckMs + intervalMs,
+    nextCheckMs: firstCheckMs,
+    unchecked: true,
   };
 }
 
@@ -60,9 +96,31 @@ export function isExpired({ expiresMs }: Client, nowMs: number): boolean {
   return expiresMs !== undefined && expiresMs <= nowMs;
 }
 
+/**
+ * Takes a disabled client into service again. Unlike at the start of the server, its first check comes after exactly one
+ * interval.
+ */
+export function enable(client: Client, nowMs: number): Client {
+  if (client.enabled) return client;
+  const { intervalMs } = client.settings;
+  return {
+    ...client,
+    enabled: true,
+    lastEnabledMs: nowMs,
+    expiresMs: nowMs + 2 * intervalMs,
+    nextCheckMs: nowMs + intervalMs,
+  };
+}
+
 /** Takes an enabled client out of service; its checker, if one runs, counts no more. */
 export function disable(client: Client): Client {
+  if (!client.enabled) return client;
   return { ...client, enabled: false, expiresMs: undefined, nextCheckMs: undefined, checking: false };
+}
+
+/** Disables a client whose time is up. */
+export function expire(client: Client, nowMs: number): Client {
+  return isExpired(client, nowMs) ? disable(client) : client;
 }
 
 /** Why a client that has expired has, for the log. */
@@ -72,32 +130,4 @@ export function expiryReason({ lastCheckedOkMs, checking, settings }: Client, no
   }
   const seconds = Math.round((nowMs - lastCheckedOkMs) / 1000);
   return `it was last seen ${seconds} s ago, and its timeout is ${settings.timeoutMs / 1000} s`;
-}
-
-/**
- * Moves on to the next tick of the checks that lies ahead.
- * @returns with `checking` set if a check is to begin now; ticks during a check are skipped
- */
-export function tick(client: Client, nowMs: number): Client {
-  const { nextCheckMs, checking, unchecked, settings } = client;
-  if (nextCheckMs === undefined || nextCheckMs > nowMs) return client;
-  const missed = Math.floor((nowMs - nextCheckMs) / settings.intervalMs);
-  const next = { ...client, nextCheckMs: nextCheckMs + (missed + 1) * settings.intervalMs };
-  if (checking) return next;
-  const expiresMs = unchecked ? nowMs + settings.intervalMs : client.expiresMs;
-  return { ...next, checking: true, unchecked: false, expiresMs };
-}
-
-/** A check that was begun has ended; of a client that was disabled meanwhile it says nothing. */
-export function endCheck(client: Client, outcome: CheckOutcome, nowMs: number): Client {
-  if (!client.checking) return client;
-  const ended = { ...client, checking: false, lastCheck: outcome };
-  if (outcome.kind !== 'exited' || outcome.status !== 0) return ended;
-  return { ...ended, lastCheckedOkMs: nowMs, expiresMs: nowMs + client.settings.timeoutMs };
-}
-
-/** The secret was sent: a machine that boots cannot answer checks for a while. */
-export function release(client: Client, nowMs: number): Client {
-  if (!client.enabled) return client;
-  return { ...client, expiresMs: nowMs + client.settings.extendedTimeoutMs };
 }

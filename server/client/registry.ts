@@ -1,22 +1,19 @@
 import type { Client } from './client.js';
+import type { Origin } from './events.js';
+import { ClientEvents } from './events.js';
 
-/** Hears of each change of a client, at once and in order. */
-export type ClientListener = (client: Client, before: Client) => void;
+/** From one state of a client to the next; the same one back changes nothing. May be applied more than once. */
+export type Transition = (client: Client) => Client;
 
 /** All clients as they are now, found by name and by key ID. */
 export class Registry {
+  readonly events = new ClientEvents();
   readonly #byName = new Map<string, Client>();
   readonly #nameByKeyId = new Map<string, string>();
-  readonly #listeners: ClientListener[] = [];
 
   /** @param clients with names and key IDs that differ, as the configuration's check makes sure */
   constructor(clients: Iterable<Client>) {
-    for (const client of clients) {
-      const { name, keyId } = client.settings;
-      this.#byName.set(name, client);
-      // A client with only a fingerprint is kept for D-Bus and the files; no TLS key can prove to be it.
-      if (keyId !== undefined) this.#nameByKeyId.set(keyId, name);
-    }
+    for (const client of clients) this.#put(client);
   }
 
   get size(): number {
@@ -35,24 +32,48 @@ export class Registry {
 
   /**
    * Puts a client into its next state.
-   * @param transition one of client.ts; what returns the same client changes nothing
    * @returns the state that holds now; undefined for a name that nobody has
    */
-  update(name: string, transition: (client: Client) => Client): Client | undefined {
+  update(name: string, transition: Transition): Client | undefined {
     const before = this.#byName.get(name);
     if (!before) return undefined;
     const client = transition(before);
     if (client === before) return client;
-    this.#byName.set(name, client);
-    for (const listener of this.#listeners) listener(client, before);
+    if (client.settings.keyId !== before.settings.keyId) this.#forgetKey(before);
+    this.#put(client);
+    this.events.emit({ kind: 'changed', client, before });
     return client;
   }
 
-  onChange(listener: ClientListener): void {
-    this.#listeners.push(listener);
+  /** @param client with a name and a key ID that nobody else has */
+  add(client: Client, by: Origin): void {
+    this.#put(client);
+    this.events.emit({ kind: 'added', client, by });
+  }
+
+  /** @returns what it was; undefined for a name that nobody has */
+  remove(name: string, by: Origin): Client | undefined {
+    const client = this.#byName.get(name);
+    if (!client) return undefined;
+    this.#byName.delete(name);
+    this.#forgetKey(client);
+    this.events.emit({ kind: 'removed', client, by });
+    return client;
   }
 
   [Symbol.iterator](): IterableIterator<Client> {
     return this.#byName.values();
+  }
+
+  #put(client: Client): void {
+    const { name, keyId } = client.settings;
+    this.#byName.set(name, client);
+    // A client with only a fingerprint is kept for D-Bus and the files; no TLS key can prove to be it.
+    if (keyId !== undefined) this.#nameByKeyId.set(keyId, name);
+  }
+
+  /** Clients may have swapped their keys: what is another's by now stays. */
+  #forgetKey({ settings: { name, keyId } }: Client): void {
+    if (keyId !== undefined && this.#nameByKeyId.get(keyId) === name) this.#nameByKeyId.delete(keyId);
   }
 }

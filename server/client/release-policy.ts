@@ -1,25 +1,71 @@
 import type { Client } from './client.js';
 import { isExpired } from './client.js';
 
-/** What becomes of a request; `reason` is what the log shows. */
+/** Why a request is refused: `code` for programs, `reason` for the log. */
+export interface Refusal {
+  readonly kind: 'refuse';
+  readonly client: Client | undefined;
+  readonly code: 'unknown' | 'disabled' | 'denied' | 'approval-timeout';
+  readonly reason: string;
+}
+
+/** What becomes of a request now. */
 export type Verdict =
   | { readonly kind: 'release'; readonly client: Client }
-  | { readonly kind: 'refuse'; readonly client: Client | undefined; readonly reason: string };
+  /** An operator may decide within `delayMs`; then `approved_by_default` does. */
+  | { readonly kind: 'wait'; readonly client: Client; readonly delayMs: number }
+  | Refusal;
 
 /**
- * Decides whether whoever proved this key may have the secret now.
+ * What stands in the way of any release, whoever has waited or approved.
  * @param client who the key ID belongs to, if anybody
- * @param keyId of the proven key
+ * @param keyId of the proven key, lower-case hexadecimal
  * @param nowMs milliseconds since the Unix epoch
  */
-export function decideRelease(client: Client | undefined, keyId: string, nowMs: number): Verdict {
-  const refuse = (reason: string): Verdict => ({ kind: 'refuse', client, reason });
-  if (!client) return refuse(`unknown key ID ${keyId.toUpperCase()}`);
-  const { name, approvedByDefault } = client.settings;
-  if (!client.enabled) return refuse(`client ${name} is disabled`);
+export function findRefusal(client: Client | undefined, keyId: string, nowMs: number): Refusal | undefined {
+  if (!client) return unknown(keyId);
+  const { name } = client.settings;
+  if (!client.enabled) return refuse(client, 'disabled', `client ${name} is disabled`);
   // Timers can be late; a client's time is not.
-  if (isExpired(client, nowMs)) return refuse(`client ${name} has expired`);
-  // Nobody can approve a request yet, so that what holds after approval_delay holds at once.
-  if (!approvedByDefault) return refuse(`client ${name} is not approved by default`);
-  return { kind: 'release', client };
+  if (isExpired(client, nowMs)) return refuse(client, 'disabled', `client ${name} has expired`);
+  if (approvalNow(client, nowMs) === false) {
+    return refuse(client, 'denied', `client ${name} was denied by an operator`);
+  }
+  return undefined;
+}
+
+/**
+ * Decides whether whoever proved this key may have the secret now. Parameters as above.
+ * @param hasWaited whether the request has waited for an operator as long as it may
+ */
+export function decideRelease(
+  client: Client | undefined,
+  keyId: string,
+  nowMs: number,
+  hasWaited: boolean,
+): Verdict {
+  const refusal = findRefusal(client, keyId, nowMs);
+  if (!client || refusal) return refusal ?? unknown(keyId);
+  const { name, approvedByDefault, approvalDelayMs } = client.settings;
+  if (approvalNow(client, nowMs) === true) return { kind: 'release', client };
+  if (approvalDelayMs > 0 && !hasWaited) return { kind: 'wait', client, delayMs: approvalDelayMs };
+  if (approvedByDefault) return { kind: 'release', client };
+  const reason =
+    approvalDelayMs > 0
+      ? `nobody approved client ${name} in ${approvalDelayMs / 1000} s`
+      : `client ${name} is not approved by default, and its approval_delay leaves no time to approve it`;
+  return refuse(client, 'approval-timeout', reason);
+}
+
+/** What an operator has said that still holds; undefined for nothing. */
+export function approvalNow({ approval }: Client, nowMs: number): boolean | undefined {
+  return approval && approval.untilMs > nowMs ? approval.granted : undefined;
+}
+
+function unknown(keyId: string): Refusal {
+  return refuse(undefined, 'unknown', `unknown key ID ${keyId.toUpperCase()}`);
+}
+
+function refuse(client: Client | undefined, code: Refusal['code'], reason: string): Refusal {
+  return { kind: 'refuse', client, code, reason };
 }

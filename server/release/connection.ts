@@ -5,7 +5,8 @@ import type { Log } from '../../common/log.js';
 import { GREETING_LIMIT_BYTES, PROTOCOL_VERSION, greetingVersion } from '../../common/protocol.js';
 import type { TlsContext } from '../../common/tls/tls-context.js';
 import { TlsError, TlsStream } from '../../common/tls/tls-stream.js';
-import type { Verdict } from '../client/release-policy.js';
+import type { Peer } from '../client/events.js';
+import type { ReleaseRequest } from '../client/requests.js';
 
 /** How long one connection may take. */
 export interface ReleaseLimits {
@@ -27,10 +28,8 @@ export interface ReleaseService {
   readonly context: TlsContext;
   readonly log: Log;
   readonly limits: ReleaseLimits;
-  /** Who proved `keyId` (lower-case hexadecimal) asks: what now? */
-  decide(keyId: string): Verdict;
-  /** The named client's secret has been sent. */
-  released(name: string): void;
+  /** Whoever proved `keyId` (lower-case hexadecimal) asks for what belongs to it. */
+  ask(keyId: string, peer: Peer): ReleaseRequest;
 }
 
 /**
@@ -39,7 +38,8 @@ export interface ReleaseService {
  * closed when it is done.
  */
 export function serveConnection(socket: Socket, service: ReleaseService): void {
-  const peer = formatEndpoint(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0);
+  const from: Peer = { address: socket.remoteAddress ?? 'unknown', port: socket.remotePort ?? 0 };
+  const peer = formatEndpoint(from.address, from.port);
   const { log } = service;
   if (log.isEnabled('debug')) {
     log.debug(`${peer}: connected`);
@@ -72,7 +72,7 @@ export function serveConnection(socket: Socket, service: ReleaseService): void {
     }
     stopWaiting();
     if (log.isEnabled('debug')) log.debug(`${peer}: greeting received`);
-    secureAndRelease(socket, head.subarray(end + 1), peer, service);
+    secureAndRelease(socket, head.subarray(end + 1), from, service);
   };
   const onEnd = () => refuse('connection closed before the greeting');
   const onError = (error: Error) => refuse(`connection failed before the greeting: ${describeError(error)}`);
@@ -83,21 +83,21 @@ export function serveConnection(socket: Socket, service: ReleaseService): void {
   socket.on('data', onData).on('end', onEnd).on('error', onError);
 }
 
-function secureAndRelease(socket: Socket, head: Buffer, peer: string, service: ReleaseService): void {
+function secureAndRelease(socket: Socket, head: Buffer, from: Peer, service: ReleaseService): void {
   const { context, log, limits } = service;
+  const peer = formatEndpoint(from.address, from.port);
   const stream = new TlsStream(socket, {
     role: 'client',
     context,
     handshakeTimeoutMs: limits.handshakeTimeoutMs,
     head,
   });
+  let request: ReleaseRequest | undefined;
   let released: string | undefined;
   let ended = false;
   let closeTimer: NodeJS.Timeout | undefined;
-  stream.once('secure', () => {
-    const keyId = stream.peerKeyId ?? '';
-    if (log.isEnabled('debug')) log.debug(`${peer}: handshake complete, key ID ${keyId.toUpperCase()}`);
-    const verdict = service.decide(keyId);
+  const answer = (verdict: Awaited<ReleaseRequest['verdict']>) => {
+    if (stream.destroyed || ended) return;
     closeTimer = setTimeout(
       () => stream.destroy(new TlsError('TLS_TIMEOUT', 'peer does not close')),
       limits.closeTimeoutMs,
@@ -110,14 +110,30 @@ function secureAndRelease(socket: Socket, head: Buffer, peer: string, service: R
       released = verdict.client.settings.name;
       stream.end(verdict.client.settings.secret);
     }
+  };
+  stream.once('secure', () => {
+    const keyId = stream.peerKeyId ?? '';
+    if (log.isEnabled('debug')) log.debug(`${peer}: handshake complete, key ID ${keyId.toUpperCase()}`);
+    request = service.ask(keyId, from);
+    void request.verdict.then(answer);
     // What a client sends is not read; its close is what the stream waits for.
     stream.resume();
   });
-  stream.once('close', () => clearTimeout(closeTimer));
+  // Who has closed does not wait for an operator any more.
+  stream.once('end', () => {
+    if (released !== undefined || ended || !request) return;
+    ended = true;
+    log.info(`${peer}: gone before its request was decided`);
+    stream.destroy();
+  });
+  stream.once('close', () => {
+    clearTimeout(closeTimer);
+    request?.close();
+  });
   stream.once('finish', () => {
     if (released === undefined) return;
     ended = true;
-    service.released(released);
+    request?.sent();
     log.info(`${released}: secret sent to ${peer}`);
   });
   stream.on('error', error => {

@@ -36,8 +36,7 @@ async function linesOf(t: TestContext, options: Partial<Options>): Promise<strin
       context,
       log,
       limits: DEFAULT_LIMITS,
-      decide: () => ({ kind: 'refuse', client: undefined, reason: 'a test' }),
-      released: () => {},
+      ask: () => assert.fail('nobody asks'),
     },
   );
   await listener.close();

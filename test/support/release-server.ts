@@ -6,7 +6,9 @@ import type { Client } from '../../server/client/client.js';
 import { createClient } from '../../server/client/client.js';
 import type { ClientSettings } from '../../server/client/settings.js';
 import { Registry } from '../../server/client/registry.js';
-import { decideRelease } from '../../server/client/release-policy.js';
+import { Ledger } from '../../server/client/ledger.js';
+import { Requests } from '../../server/client/requests.js';
+import { after } from '../../common/timer.js';
 import type { ReleaseLimits } from '../../server/release/connection.js';
 import { DEFAULT_LIMITS } from '../../server/release/connection.js';
 import { listen } from '../../server/release/listener.js';
@@ -40,6 +42,11 @@ export async function startReleaseServer(
     'debug',
   );
   const registry = new Registry(clients);
+  const ledger = new Ledger(registry, { write: () => Promise.resolve() }, log, { after });
+  const requests = new Requests(registry, ledger, log, { nowMs: Date.now, after });
+  registry.events.subscribe(event => {
+    if (event.kind === 'released') released.push(event.client.settings.name);
+  });
   const context = new TlsContext(DEFAULT_PRIORITY);
   const listener = await listen(
     { kind: 'address', address: '::1', port: 0 },
@@ -47,8 +54,7 @@ export async function startReleaseServer(
       context,
       log,
       limits: { ...DEFAULT_LIMITS, ...limits },
-      decide: keyId => decideRelease(registry.findByKeyId(keyId), keyId, Date.now()),
-      released: name => released.push(name),
+      ask: (keyId, peer) => requests.ask(keyId, peer),
     },
   );
   t.after(async () => {

@@ -3,8 +3,11 @@ import { test } from 'node:test';
 import { createLog } from '../../../common/log.js';
 import { Scheduler } from '../../../server/checker/scheduler.js';
 import type { CheckOutcome } from '../../../server/client/client.js';
-import { createClient, release } from '../../../server/client/client.js';
+import { createClient } from '../../../server/client/client.js';
+import { Ledger } from '../../../server/client/ledger.js';
+import { extendAfterRelease } from '../../../server/client/releases.js';
 import { Registry } from '../../../server/client/registry.js';
+import { logEvents } from '../../../server/event-log.js';
 import type { ClientSettings } from '../../../server/client/settings.js';
 import { SimulatedClock } from '../../client-plugin/simulation.js';
 import { TEST_SETTINGS } from '../../support/release-server.js';
@@ -27,9 +30,12 @@ function schedule(
   const registry = new Registry(
     names.map(name => createClient({ ...SETTINGS, ...change, name, keyId: name }, clock.nowMs(), 0.5)),
   );
-  const scheduler = new Scheduler(registry, log, {
+  registry.events.subscribe(logEvents(log));
+  const after = (delayMs: number, run: () => void) => clock.after(delayMs, run);
+  const ledger = new Ledger(registry, { write: () => Promise.resolve() }, log, { after });
+  const scheduler = new Scheduler(registry, ledger, log, {
     nowMs: () => clock.nowMs(),
-    after: (delayMs, run) => clock.after(delayMs, run),
+    after,
     check: client => {
       const { name } = client.settings;
       starts.push([name, clock.nowMs()]);
@@ -90,7 +96,7 @@ test('a release keeps a client that does not answer for the extended timeout', a
     outcome: nowMs < 2000 ? OK : FAILED,
   }));
   await clock.pass(4000);
-  registry.update('a', client => release(client, clock.nowMs()));
+  registry.update('a', client => extendAfterRelease(client, clock.nowMs()));
   await clock.pass(9999);
   assert.equal(registry.find('a')?.enabled, true);
   await clock.pass(1);

@@ -1,16 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CheckOutcome, Client } from '../../../server/client/client.js';
-import {
-  createClient,
-  disable,
-  endCheck,
-  expiryReason,
-  isExpired,
-  nextDueMs,
-  release,
-  tick,
-} from '../../../server/client/client.js';
+import { endCheck, tick } from '../../../server/client/checks.js';
+import { createClient, disable, expiryReason, isExpired, nextDueMs } from '../../../server/client/client.js';
+import { extendAfterRelease } from '../../../server/client/releases.js';
 import { decideRelease } from '../../../server/client/release-policy.js';
 import { TEST_SETTINGS } from '../../support/release-server.js';
 
@@ -66,7 +59,7 @@ test('checks come at a fixed rate; while one runs none begins, and the rate is k
 
 test('a release gives the extended timeout from now, and the next good check the usual one', () => {
   const good = endCheck(tick(started(), START_MS + 500), OK, START_MS + 600);
-  const released = release(good, START_MS + 1000);
+  const released = extendAfterRelease(good, START_MS + 1000);
   assert.equal(released.expiresMs, START_MS + 11_000);
   assert.equal(endCheck(tick(released, START_MS + 2500), OK, START_MS + 2600).expiresMs, START_MS + 8600);
 });
@@ -78,11 +71,11 @@ test('a disabled client is due for nothing, and nothing but an operator enables 
   for (const after of [
     tick(off, START_MS + 9000),
     endCheck(off, OK, START_MS + 600),
-    release(off, START_MS + 600),
+    extendAfterRelease(off, START_MS + 600),
   ]) {
     assert.equal(after, off);
   }
-  assert.equal(decideRelease(off, 'ab', START_MS).kind, 'refuse');
+  assert.equal(decideRelease(off, 'ab', START_MS, false).kind, 'refuse');
 });
 
 test('a client that is configured as disabled is not checked', () => {
@@ -93,8 +86,8 @@ test('a client that is configured as disabled is not checked', () => {
 
 test('a client that has expired gets nothing, also before anybody has noticed', () => {
   const client = started();
-  assert.equal(decideRelease(client, 'ab', START_MS + 2499).kind, 'release');
-  const verdict = decideRelease(client, 'ab', START_MS + 2500);
+  assert.equal(decideRelease(client, 'ab', START_MS + 2499, false).kind, 'release');
+  const verdict = decideRelease(client, 'ab', START_MS + 2500, false);
   assert.equal(verdict.kind === 'refuse' && verdict.reason, 'client client1 has expired');
 });
 
@@ -118,13 +111,16 @@ test('whatever happens in whatever order, no release follows an expiry and only 
       nowMs += random(1500);
       const before = client;
       if (isExpired(client, nowMs)) {
-        assert.equal(decideRelease(client, 'ab', nowMs).kind, 'refuse');
+        assert.equal(decideRelease(client, 'ab', nowMs, false).kind, 'refuse');
         client = disable(client);
       } else {
         const happens = [
           () => tick(client, nowMs),
           () => endCheck(client, random(2) === 0 ? OK : FAILED, nowMs),
-          () => (decideRelease(client, 'ab', nowMs).kind === 'release' ? release(client, nowMs) : client),
+          () =>
+            decideRelease(client, 'ab', nowMs, false).kind === 'release'
+              ? extendAfterRelease(client, nowMs)
+              : client,
         ];
         client = (happens[random(happens.length)] ?? (() => client))();
         if (!before.enabled) assert.equal(client, before);

@@ -1,0 +1,48 @@
+import type { CheckOutcome, Client } from './client.js';
+
+/**
+ * Moves on to the next tick of the checks that lies ahead.
+ * @returns with `checking` set if a check is to begin now; ticks during a check are skipped
+ */
+export function tick(client: Client, nowMs: number): Client {
+  const { nextCheckMs, checking, unchecked, settings } = client;
+  if (nextCheckMs === undefined || nextCheckMs > nowMs) return client;
+  const missed = Math.floor((nowMs - nextCheckMs) / settings.intervalMs);
+  const next = { ...client, nextCheckMs: nextCheckMs + (missed + 1) * settings.intervalMs };
+  if (checking) return next;
+  const expiresMs = unchecked ? nowMs + settings.intervalMs : client.expiresMs;
+  return { ...next, checking: true, unchecked: false, expiresMs };
+}
+
+/** Begins a check out of turn, of a disabled client too; the next tick stays where it is. */
+export function startCheck(client: Client): Client {
+  return client.checking ? client : { ...client, checking: true };
+}
+
+/** Gives up the check under way: it counts neither as a success nor as a failure. */
+export function stopCheck(client: Client): Client {
+  return client.checking ? { ...client, checking: false } : client;
+}
+
+/** A check that was begun has ended; one that was given up meanwhile says nothing. */
+export function endCheck(client: Client, outcome: CheckOutcome, nowMs: number): Client {
+  if (!client.checking) return client;
+  const ended = { ...client, checking: false, lastCheck: outcome };
+  return isSuccess(outcome) ? confirm(ended, nowMs) : ended;
+}
+
+/** Somebody else vouches for the client, as if a check had succeeded now. */
+export function checkedOk(client: Client, nowMs: number): Client {
+  return confirm({ ...client, lastCheck: { kind: 'exited', status: 0 } }, nowMs);
+}
+
+/** Whether the machine has answered. */
+export function isSuccess(outcome: CheckOutcome | undefined): boolean {
+  return outcome?.kind === 'exited' && outcome.status === 0;
+}
+
+/** Says nothing of when a disabled client expires: that stays disabled. */
+function confirm(client: Client, nowMs: number): Client {
+  const expiresMs = client.enabled ? nowMs + client.settings.timeoutMs : undefined;
+  return { ...client, lastCheckedOkMs: nowMs, expiresMs };
+}

@@ -1,0 +1,80 @@
+import type { CheckOutcome, Client } from './client.js';
+import type { Refusal } from './release-policy.js';
+import type { ChangeableSettings } from './settings-change.js';
+
+/** Where a request came from. */
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Who has decided: the configuration, the client's own checks, or an operator, by user ID. */
+export type Origin =
+  | { readonly kind: 'configuration' }
+  | { readonly kind: 'checks' }
+  | { readonly kind: 'operator'; readonly uid: number | undefined };
+
+export const BY_CONFIGURATION: Origin = { kind: 'configuration' };
+export const BY_CHECKS: Origin = { kind: 'checks' };
+
+/** What happened to a client. A change of its state comes first, then what that change means. */
+export type ClientEvent =
+  | { readonly kind: 'changed'; readonly client: Client; readonly before: Client }
+  | { readonly kind: 'added'; readonly client: Client; readonly by: Origin }
+  | { readonly kind: 'removed'; readonly client: Client; readonly by: Origin }
+  | { readonly kind: 'enabled'; readonly client: Client; readonly by: Origin }
+  | { readonly kind: 'disabled'; readonly client: Client; readonly by: Origin; readonly reason: string }
+  | {
+      readonly kind: 'settings-changed';
+      readonly client: Client;
+      readonly by: Origin;
+      readonly settings: readonly (keyof ChangeableSettings)[];
+    }
+  | { readonly kind: 'approved'; readonly client: Client; readonly by: Origin; readonly granted: boolean }
+  | { readonly kind: 'checker-started'; readonly client: Client; readonly command: string }
+  | {
+      readonly kind: 'checker-completed';
+      readonly client: Client;
+      readonly command: string;
+      readonly outcome: CheckOutcome;
+    }
+  | {
+      readonly kind: 'approval-needed';
+      readonly client: Client;
+      readonly keyId: string;
+      readonly peer: Peer;
+      readonly delayMs: number;
+    }
+  | { readonly kind: 'released'; readonly client: Client; readonly keyId: string; readonly peer: Peer }
+  | {
+      readonly kind: 'refused';
+      readonly client: Client | undefined;
+      readonly keyId: string;
+      readonly peer: Peer;
+      readonly refusal: Refusal;
+    };
+
+/** Hears of each event, in order. Must not throw. */
+export type ClientListener = (event: ClientEvent) => void;
+
+/** What happened is said once, and everybody who wants to know listens here. */
+export class ClientEvents {
+  readonly #listeners: ClientListener[] = [];
+  readonly #pending: ClientEvent[] = [];
+  #isEmitting = false;
+
+  subscribe(listener: ClientListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** All listeners hear this before the next event: what one of them brings about comes after it. */
+  emit(event: ClientEvent): void {
+    this.#pending.push(event);
+    if (this.#isEmitting) return;
+    this.#isEmitting = true;
+    for (let next; (next = this.#pending.shift());) {
+      for (const listener of this.#listeners) listener(next);
+    }
+    this.#isEmitting = false;
+  }
+}

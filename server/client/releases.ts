@@ -1,0 +1,27 @@
+import type { Client } from './client.js';
+
+/** A request has begun to wait for an operator. */
+export function requestApproval(client: Client, nowMs: number): Client {
+  return { ...client, pendingApprovals: client.pendingApprovals + 1, lastApprovalRequestMs: nowMs };
+}
+
+/** A request waits no more, whatever has become of it. */
+export function endApprovalRequest(client: Client): Client {
+  return { ...client, pendingApprovals: Math.max(0, client.pendingApprovals - 1) };
+}
+
+/** An operator has decided: that holds for `approval_duration`, for all requests of that time, until the next one. */
+export function approve(client: Client, granted: boolean, nowMs: number): Client {
+  return { ...client, approval: { granted, untilMs: nowMs + client.settings.approvalDurationMs } };
+}
+
+/** Counts a release. Before the secret is sent: a crash must not make a release that was never counted. */
+export function countRelease(client: Client, nowMs: number): Client {
+  return { ...client, releases: client.releases + 1, lastReleaseMs: nowMs };
+}
+
+/** The secret was sent: a machine that boots cannot answer checks for a while. */
+export function extendAfterRelease(client: Client, nowMs: number): Client {
+  if (!client.enabled) return client;
+  return { ...client, expiresMs: nowMs + client.settings.extendedTimeoutMs };
+}

@@ -1,0 +1,47 @@
+import type { Log } from '../common/log.js';
+import type { ClientEvent, Origin } from './client/events.js';
+
+/** Says in the log what is decided of the clients. What becomes of a connection, the connection says. */
+export function logEvents(log: Log): (event: ClientEvent) => void {
+  return event => {
+    const name = event.client?.settings.name ?? '';
+    switch (event.kind) {
+      case 'enabled':
+        return log.info(`${name}: enabled ${describeOrigin(event.by)}`);
+      case 'disabled':
+        return log.warning(`${name}: disabled: ${event.reason}`);
+      case 'added':
+        return log.info(`${name}: added ${describeOrigin(event.by)}`);
+      case 'removed':
+        return log.warning(`${name}: removed ${describeOrigin(event.by)}`);
+      case 'approved':
+        return log.info(`${name}: ${event.granted ? 'approved' : 'denied'} ${describeOrigin(event.by)}`);
+      case 'approval-needed': {
+        const fallback = event.client.settings.approvedByDefault ? 'approved' : 'denied';
+        return log.warning(
+          `${name}: waits for approval; ${fallback} in ${event.delayMs / 1000} s by default`,
+        );
+      }
+      case 'checker-started':
+        return log.debug(`${name}: checker started: ${event.command}`);
+      case 'changed':
+      case 'settings-changed':
+      case 'checker-completed':
+      case 'released':
+      case 'refused':
+        return undefined;
+    }
+  };
+}
+
+/** Who has decided, as the end of a sentence. */
+export function describeOrigin(by: Origin): string {
+  switch (by.kind) {
+    case 'configuration':
+      return 'by the configuration';
+    case 'checks':
+      return 'by its checks';
+    case 'operator':
+      return by.uid === undefined ? 'by an operator' : `by user ID ${by.uid}`;
+  }
+}
