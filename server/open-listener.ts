@@ -1,5 +1,6 @@
 import { formatEndpoint } from '../common/endpoint.js';
 import { describeError } from '../common/errors.js';
+import type { Log } from '../common/log.js';
 import { listInterfaces } from '../common/network-interfaces.js';
 import { openBoundSocket } from './host/bound-socket.js';
 import type { ServerOptions } from './options.js';
@@ -12,12 +13,25 @@ type ListenOptions = Pick<
   'socket' | 'address' | 'port' | 'interface' | 'useIpv6' | 'zeroconf'
 >;
 
+/** Below it are those that only root may bind. */
+const FIRST_UNPRIVILEGED_PORT = 1024;
+
+/** Where to listen, as far as root is needed for it. */
+export interface ListenPlace {
+  readonly target: ListenTarget;
+  /** The interface that the socket is bound to. */
+  readonly only?: string;
+}
+
 /**
- * Listens where the options say (mandos(8)), and says where that is.
+ * Listens at a place, and says where that is.
  * @throws MandosError LISTEN
  */
-export async function openListener(options: ListenOptions, service: ReleaseService): Promise<Listener> {
-  const { target, only } = listenTarget(options, service);
+export async function openListener(
+  options: ListenOptions,
+  { target, only }: ListenPlace,
+  service: ReleaseService,
+): Promise<Listener> {
   const listener = await listen(target, service);
   const endpoint = formatEndpoint(listener.address, listener.port);
   // Nobody else tells a port that the system has chosen: it must be seen at the default level.
@@ -28,22 +42,25 @@ export async function openListener(options: ListenOptions, service: ReleaseServi
   return listener;
 }
 
-/** With an interface it is a socket that is bound to that, the `only` one, where such a socket can be had. */
-function listenTarget(
-  options: ListenOptions,
-  { log }: Pick<ReleaseService, 'log'>,
-): { readonly target: ListenTarget; readonly only?: string } {
+/**
+ * Chooses where to listen (mandos(8)), and opens the socket where that needs root: one that is bound to an interface,
+ * where such a socket can be had, or to a port below 1024.
+ * @throws MandosError LISTEN
+ */
+export function openListenPlace(options: ListenOptions, log: Log): ListenPlace {
   const { socket, interface: name, port = 0 } = options;
   if (socket !== undefined) {
     return { target: { kind: 'descriptor', fd: socket, name: `descriptor ${socket}` } };
   }
   const address = options.address ?? (options.useIpv6 ? '::' : '0.0.0.0');
-  if (name === undefined) return { target: { kind: 'address', address, port } };
-  const where = `${formatEndpoint(address, port)} on ${name}`;
+  const isPrivileged = port > 0 && port < FIRST_UNPRIVILEGED_PORT;
+  if (name === undefined && !isPrivileged) return { target: { kind: 'address', address, port } };
+  const where = formatEndpoint(address, port) + (name === undefined ? '' : ` on ${name}`);
   const index = listInterfaces().find(candidate => candidate.name === name)?.index ?? 0;
   try {
     const { fd, deviceFault } = openBoundSocket(address, port, name, index);
     const target = { kind: 'descriptor', fd, name: where } as const;
+    if (name === undefined) return { target };
     if (deviceFault === undefined) return { target, only: name };
     log.error(`cannot listen on interface ${name} only, so on all: ${describeError(deviceFault)}`);
     return { target };

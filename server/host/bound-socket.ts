@@ -11,20 +11,21 @@ export interface BoundSocket {
 /**
  * A TCP socket bound to an address and to one interface, which node:net cannot make.
  * @param address IPv4 or IPv6 in text, without a scope
+ * @param interfaceName undefined for all interfaces
  * @param interfaceIndex scope of a link-local address; 0 for none
  * @throws MandosError SYSTEM_CALL when the address cannot be bound
  */
 export function openBoundSocket(
   address: string,
   port: number,
-  interfaceName: string,
+  interfaceName: string | undefined,
   interfaceIndex: number,
 ): BoundSocket {
   const family = isIPv4(address) ? AF_INET : AF_INET6;
   const fd = openTcpSocket(family);
   let deviceFault: unknown;
   try {
-    bindToDevice(fd, interfaceName);
+    if (interfaceName !== undefined) bindToDevice(fd, interfaceName);
   } catch (error) {
     deviceFault = error;
   }

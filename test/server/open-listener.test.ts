@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { createLog } from '../../common/log.js';
 import { DEFAULT_PRIORITY } from '../../common/protocol.js';
 import { TlsContext } from '../../common/tls/tls-context.js';
-import { openListener } from '../../server/open-listener.js';
+import { openListener, openListenPlace } from '../../server/open-listener.js';
 import { DEFAULT_LIMITS } from '../../server/release/connection.js';
 import { scratchDirectory } from '../support/loopback.js';
 
@@ -30,15 +30,14 @@ async function linesOf(t: TestContext, options: Partial<Options>): Promise<strin
   const log = createLog({ write: (level, line) => lines.push(`${level}: ${line}`) }, 'debug');
   const context = new TlsContext(DEFAULT_PRIORITY);
   t.after(() => context.close());
-  const listener = await openListener(
-    { ...OPTIONS, ...options },
-    {
-      context,
-      log,
-      limits: DEFAULT_LIMITS,
-      ask: () => assert.fail('nobody asks'),
-    },
-  );
+  const all = { ...OPTIONS, ...options };
+  const place = openListenPlace(all, log);
+  const listener = await openListener(all, place, {
+    context,
+    log,
+    limits: DEFAULT_LIMITS,
+    ask: () => assert.fail('nobody asks'),
+  });
   await listener.close();
   return lines.join('\n').replaceAll(`:${listener.port}`, ':PORT');
 }
