@@ -31,10 +31,15 @@ export function countErrors(faults: readonly ConfigFault[]): number {
   return faults.filter(fault => fault.severity === 'error').length;
 }
 
-/** In the order of lines; those without a line last. */
-export function sortFaults(faults: Iterable<ConfigFault>): ConfigFault[] {
-  const order = (fault: ConfigFault) => fault.line ?? Number.MAX_SAFE_INTEGER;
-  return [...faults].toSorted((a, b) => order(a) - order(b));
+/**
+ * In the order of lines; those without a line last.
+ * @param files the order of the files, if there are several; a fault of no file of these comes last
+ */
+export function sortFaults(faults: Iterable<ConfigFault>, files: readonly string[] = []): ConfigFault[] {
+  const indexes = new Map(files.map((file, i) => [file, i]));
+  const fileOrder = (fault: ConfigFault) => indexes.get(fault.file) ?? files.length;
+  const lineOrder = (fault: ConfigFault) => fault.line ?? Number.MAX_SAFE_INTEGER;
+  return [...faults].toSorted((a, b) => fileOrder(a) - fileOrder(b) || lineOrder(a) - lineOrder(b));
 }
 
 /** Longer values are cut: a fault is one line, and the file has the rest. */

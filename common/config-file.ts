@@ -16,6 +16,8 @@ export interface ConfigOption {
 }
 
 export interface ConfigSection {
+  /** Path of the file that it stands in. */
+  readonly file: string;
   readonly name: string;
   /** Of the header; of the first one, if [DEFAULT] stands there several times. */
   readonly line: number;
@@ -146,10 +148,10 @@ class Parser {
     if (earlier && name !== DEFAULT_SECTION) {
       this.#fault(number, `stands in line ${earlier.line} already`, { section: name });
       // Its lines are still checked, and then dropped.
-      this.#section = { name, line: number, options: new Map() };
+      this.#section = { file: this.#file, name, line: number, options: new Map() };
       return;
     }
-    this.#section = earlier ?? { name, line: number, options: new Map() };
+    this.#section = earlier ?? { file: this.#file, name, line: number, options: new Map() };
     this.#sections.set(name, this.#section);
   }
 

@@ -1,95 +1,102 @@
-import { join } from 'node:path';
 import type { ConfigFault } from '../common/config-fault.js';
-import { sortFaults } from '../common/config-fault.js';
-import type { ConfigFile } from '../common/config-file.js';
-import { DEFAULT_SECTION, parseConfigFile } from '../common/config-file.js';
+import type { ConfigFile, ConfigSection } from '../common/config-file.js';
 import { clientObjectPath } from './client/object-path.js';
 import type { ClientSettings } from './client/settings.js';
 import { CLIENT_OPTIONS } from './config/client-options.js';
 import { readClientSection } from './config/client-section.js';
+import type { ClientsFile, ClientsSource } from './config/clients-files.js';
+import { readClientsFiles } from './config/clients-files.js';
+import { FaultList } from './config/fault-list.js';
 import type { ConfigFiles } from './config/files.js';
-import { CONFIG_LIMIT_BYTES } from './config/files.js';
 import { SectionReader } from './config/section-reader.js';
 import { unknownOptionFaults } from './config/unknown-options.js';
-
-export const CLIENTS_FILE = 'clients.conf';
 
 /** What a configuration directory says of the clients. To be used only when no fault is an error. */
 export interface ClientsConfig {
   readonly clients: readonly ClientSettings[];
-  /** In the order of the file's lines. */
+  /** In the order in which the files were read, and then of their lines. */
   readonly faults: readonly ConfigFault[];
+  /** Which of clients.conf and clients.d there are: to be handed in at the next reading. */
+  readonly sources: readonly ClientsSource[];
 }
 
-/** Reads clients.conf (mandos-clients.conf(5)). Never throws: everything that is wrong is a fault. */
-export function loadClients(directory: string, files: ConfigFiles): ClientsConfig {
-  const path = join(directory, CLIENTS_FILE);
-  const content = files.read(path, CONFIG_LIMIT_BYTES);
-  switch (content.kind) {
-    case 'missing': {
-      const message =
-        'does not exist: there are no clients (mandos-keygen --password prints a section for it)';
-      return { clients: [], faults: [{ file: path, message, severity: 'warning' }] };
-    }
-    case 'unreadable': {
-      const message = `cannot be read: ${content.reason}`;
-      return { clients: [], faults: [{ file: path, message, severity: 'error' }] };
-    }
-    case 'read':
-      return readClients(parseConfigFile(content.bytes, path), content.mode, files);
-  }
-}
+/**
+ * Reads clients.conf and clients.d/*.conf (mandos-clients.conf(5)). Never throws: everything that is wrong is a fault.
+ * @param required sources whose absence is an error, since they were there before: an editor or a deployment that is
+ *   about to replace them must not cost anybody all clients
+ */
+export function loadClients(
+  directory: string,
+  files: ConfigFiles,
+  required: readonly ClientsSource[] = [],
+): ClientsConfig {
+  const { clientsConf, others, present, faults, order } = readClientsFiles(directory, files, required);
+  const list = new FaultList();
+  faults.forEach(fault => list.add(fault));
+  const all = clientsConf ? [clientsConf, ...others] : others;
+  const configs = all.map(({ config }) => config);
+  configs.forEach(config => config.faults.forEach(fault => list.add(fault)));
+  unknownOptionFaults(configs, CLIENT_OPTIONS, 'a client').forEach(fault => list.add(fault));
+  all.forEach(file => reportExposed(file, list));
+  others.forEach(file => reportWithoutClients(file, list));
 
-function readClients(config: ConfigFile, mode: number, files: ConfigFiles): ClientsConfig {
-  const faults = new Faults();
-  config.faults.forEach(fault => faults.add(fault));
-  unknownOptionFaults(config, CLIENT_OPTIONS, 'a client').forEach(fault => faults.add(fault));
-  const clients = config.sections.map(section => {
-    const reader = new SectionReader(config, section, fault => faults.add(fault, section.name));
-    const settings = readClientSection(reader, files);
-    return { settings, reader };
+  const shared = clientsConf?.config.defaults;
+  const clients = distinctSections(configs, list).map(({ section, defaults }) => {
+    const inherited = [...new Set([defaults, shared])].filter(each => each !== undefined);
+    const reader = new SectionReader(section, inherited, fault => list.add(fault, section.name));
+    return { settings: readClientSection(reader, files), reader };
   });
   reportTwins(clients);
-  if ((mode & 0o004) !== 0 && hasSecret(config)) {
-    const message = `holds secrets and can be read by everyone (chmod o-rwx ${config.file})`;
-    faults.add({ file: config.file, message, severity: 'warning' });
+  if (clientsConf && clients.length === 0) {
+    list.add({ file: clientsConf.config.file, message: 'has no clients', severity: 'warning' });
   }
-  if (clients.length === 0) {
-    faults.add({ file: config.file, message: 'has no clients', severity: 'warning' });
-  }
-  return { clients: clients.map(client => client.settings), faults: faults.sorted(clients.length) };
+  const heirs = new Map(configs.map(({ file, sections }) => [file, sections.length]));
+  const heirsOf = (file: string) => (file === shared?.file ? clients.length : (heirs.get(file) ?? 0));
+  return {
+    clients: clients.map(({ settings }) => settings),
+    faults: list.sorted(heirsOf, order),
+    sources: present,
+  };
 }
 
-/** Faults without repetition: what is wrong in [DEFAULT] is wrong for every client that inherits it. */
-class Faults {
-  readonly #faults = new Map<string, { fault: ConfigFault; clients: string[] }>();
-
-  /** @param client for whom it was found */
-  add(fault: ConfigFault, client?: string): void {
-    const id = JSON.stringify([fault.line, fault.key, fault.message]);
-    const clients = this.#faults.get(id)?.clients ?? [];
-    if (client !== undefined) clients.push(client);
-    this.#faults.set(id, { fault, clients });
-  }
-
-  /** @param clientCount how many there are; a fault in [DEFAULT] that not all of them have says whose it is */
-  sorted(clientCount: number): ConfigFault[] {
-    const faults = Array.from(this.#faults.values(), ({ fault, clients }) => {
-      const some = clients.length < clientCount && fault.section === DEFAULT_SECTION;
-      return some ? { ...fault, message: `${fault.message}${concerning(clients)}` } : fault;
-    });
-    return sortFaults(faults);
-  }
+function reportExposed({ config, mode }: ClientsFile, list: FaultList): void {
+  if ((mode & 0o004) === 0 || !hasSecret(config)) return;
+  const message = `holds secrets and can be read by everyone (chmod o-rwx ${config.file})`;
+  list.add({ file: config.file, message, severity: 'warning' });
 }
 
-/** Clients that a fault names; the first few show what they have in common. */
-const NAMED_CLIENTS = 3;
+function hasSecret({ defaults, sections }: ConfigFile): boolean {
+  return defaults?.options.has('secret') === true || sections.some(({ options }) => options.has('secret'));
+}
 
-function concerning(clients: readonly string[]): string {
-  if (clients.length === 0) return '';
-  const names = clients.slice(0, NAMED_CLIENTS).map(name => `[${name}]`);
-  const more = clients.length - names.length;
-  return ` (for ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''})`;
+/** A file of clients.d without a client does nothing, not even with a [DEFAULT] that looks as if it did. */
+function reportWithoutClients({ config: { file, defaults, sections } }: ClientsFile, list: FaultList): void {
+  if (sections.length > 0) return;
+  const hint = defaults ? ', and its [DEFAULT] holds for no other file (put it into clients.conf)' : '';
+  list.add({ file, message: `has no clients${hint}`, severity: 'warning' });
+}
+
+interface ClientSection {
+  readonly section: ConfigSection;
+  /** [DEFAULT] of its own file. */
+  readonly defaults: ConfigSection | undefined;
+}
+
+/** All clients' sections; of those with the same name the first. */
+function distinctSections(configs: readonly ConfigFile[], list: FaultList): ClientSection[] {
+  const byName = new Map<string, ClientSection>();
+  for (const { file, defaults, sections } of configs) {
+    for (const section of sections) {
+      const { name, line } = section;
+      const first = byName.get(name)?.section;
+      if (!first) byName.set(name, { section, defaults });
+      else {
+        const message = `stands in ${first.file}:${first.line} already`;
+        list.add({ file, line, section: name, message, severity: 'error' });
+      }
+    }
+  }
+  return [...byName.values()];
 }
 
 interface ReadClient {
@@ -102,18 +109,19 @@ function reportTwins(clients: readonly ReadClient[]): void {
   const byKeyId = new Map<string, ReadClient>();
   const byPath = new Map<string, ReadClient>();
   for (const client of clients) {
+    const { reader } = client;
     const { name, keyId } = client.settings;
     const sameKey = keyId === undefined ? undefined : remember(byKeyId, keyId, client);
     if (sameKey) {
-      const line = sameKey.reader.option('key_id')?.lines[0];
-      const twin = `[${sameKey.settings.name}] in line ${line}`;
-      client.reader.fault('key_id', `is also that of ${twin} (each client needs a key of its own)`);
+      const at = keyPlace(sameKey.reader);
+      const twin = `[${sameKey.settings.name}] in ${placeSeenFrom(keyPlace(reader).file, at)}`;
+      reader.fault('key_id', `is also that of ${twin} (each client needs a key of its own)`);
     }
     const samePath = remember(byPath, clientObjectPath(name), client);
     if (samePath) {
-      const { name: twin, line } = samePath.reader.section;
-      const message = `has the same D-Bus path as [${twin}] in line ${line}: "." and "-" both become "_"`;
-      client.reader.sectionFault(`${message} (rename one)`);
+      const { section } = samePath.reader;
+      const twin = `[${section.name}] in ${placeSeenFrom(reader.section.file, section)}`;
+      reader.sectionFault(`has the same D-Bus path as ${twin}: "." and "-" both become "_" (rename one)`);
     }
   }
 }
@@ -125,6 +133,14 @@ function remember(map: Map<string, ReadClient>, key: string, client: ReadClient)
   return first;
 }
 
-function hasSecret({ defaults, sections }: ConfigFile): boolean {
-  return defaults?.options.has('secret') === true || sections.some(({ options }) => options.has('secret'));
+type Place = Pick<ConfigSection, 'file' | 'line'>;
+
+/** Where a client's key ID stands: in its own section or in [DEFAULT]. */
+function keyPlace(reader: SectionReader): Place {
+  const { file, line } = reader.sectionOf('key_id') ?? reader.section;
+  return { file, line: reader.option('key_id')?.lines[0] ?? line };
+}
+
+function placeSeenFrom(file: string, place: Place): string {
+  return place.file === file ? `line ${place.line}` : `${place.file}:${place.line}`;
 }

@@ -149,7 +149,7 @@ function readOptionsFile(
   const config = parseConfigFile(content.bytes, path);
   config.faults.forEach(report);
   const known = Object.values(SETTINGS).map(setting => setting.key);
-  unknownOptionFaults({ ...config, sections: [] }, known, 'the server').forEach(report);
+  unknownOptionFaults([{ ...config, sections: [] }], known, 'the server').forEach(report);
   for (const { name, line } of config.sections) {
     const message = `is ignored: the server's options stand in [${DEFAULT_SECTION}]`;
     report({ file: path, line, section: name, message, severity: 'warning' });

@@ -1,4 +1,13 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { describeError } from '../../common/errors.js';
 
@@ -17,10 +26,19 @@ export type FileContent =
   | { readonly kind: 'missing' }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
+export type DirectoryContent =
+  | {
+      readonly kind: 'read';
+      /** In no order, of files and of anything else. */ readonly names: readonly string[];
+    }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'unreadable'; readonly reason: string };
+
 /** What reading the configuration asks of the system. */
 export interface ConfigFiles {
   /** @param limitBytes of which a larger file is unreadable */
   read(path: string, limitBytes: number): FileContent;
+  list(directory: string): DirectoryContent;
   isDirectory(path: string): boolean;
   environment(name: string): string | undefined;
   /** Home directory of a user, or of the one who runs this for ''; undefined if there is no such user. */
@@ -29,6 +47,7 @@ export interface ConfigFiles {
 
 export const systemFiles: ConfigFiles = {
   read,
+  list,
   isDirectory,
   environment: name => process.env[name],
   homeOf: user => (user === '' ? homedir() : homeInPasswd(readPasswd(), user)),
@@ -47,11 +66,25 @@ function read(path: string, limitBytes: number): FileContent {
     return { kind: 'read', bytes: readFileSync(fd), mode: status.mode };
   } catch (error) {
     if (isMissing(error)) return { kind: 'missing' };
-    // "EACCES: permission denied, open '/path'": the caller names the path.
-    return { kind: 'unreadable', reason: describeError(error).replace(/^\w+: ([^,]*),.*$/s, '$1') };
+    return { kind: 'unreadable', reason: reasonOf(error) };
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
+}
+
+function list(directory: string): DirectoryContent {
+  try {
+    return { kind: 'read', names: readdirSync(directory) };
+  } catch (error) {
+    // One that is a file is there, and cannot be listed.
+    if (isMissing(error) && !existsSync(directory)) return { kind: 'missing' };
+    return { kind: 'unreadable', reason: reasonOf(error) };
+  }
+}
+
+/** Of "EACCES: permission denied, open '/path'" the middle: the caller names the path. */
+function reasonOf(error: unknown): string {
+  return describeError(error).replace(/^\w+: ([^,]*),.*$/s, '$1');
 }
 
 function isDirectory(path: string): boolean {

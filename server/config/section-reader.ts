@@ -1,7 +1,7 @@
 import { expandValue } from '../../common/config-expansion.js';
 import type { ConfigFault } from '../../common/config-fault.js';
-import type { ConfigFile, ConfigOption, ConfigSection } from '../../common/config-file.js';
-import { DEFAULT_SECTION, printableKey } from '../../common/config-file.js';
+import type { ConfigOption, ConfigSection } from '../../common/config-file.js';
+import { printableKey } from '../../common/config-file.js';
 import { CHECKER_ATTRIBUTES } from '../client/checker-format.js';
 import { CLIENT_DEFAULTS } from './client-options.js';
 import type { Parsed } from './values.js';
@@ -12,20 +12,27 @@ type Severity = ConfigFault['severity'];
 /** One client's options as they are in effect: its own, those of [DEFAULT], and the built-in ones, expanded. */
 export class SectionReader {
   readonly section: ConfigSection;
-  readonly #config: ConfigFile;
+  readonly #sections: readonly ConfigSection[];
   readonly #report: (fault: ConfigFault) => void;
   readonly #values = new Map<string, string>();
 
-  /** Expands everything, unknown options included, and reports what cannot be. */
-  constructor(config: ConfigFile, section: ConfigSection, report: (fault: ConfigFault) => void) {
-    this.#config = config;
+  /**
+   * Expands everything, unknown options included, and reports what cannot be.
+   * @param section the client's own
+   * @param defaults sections that it inherits from; earlier ones win
+   */
+  constructor(
+    section: ConfigSection,
+    defaults: readonly ConfigSection[],
+    report: (fault: ConfigFault) => void,
+  ) {
     this.section = section;
+    this.#sections = [section, ...defaults];
     this.#report = report;
-    const keys = new Set([
-      ...CLIENT_DEFAULTS.keys(),
-      ...(config.defaults?.options.keys() ?? []),
-      ...section.options.keys(),
-    ]);
+    const keys = new Set(CLIENT_DEFAULTS.keys());
+    for (const { options } of this.#sections.toReversed()) {
+      for (const key of options.keys()) keys.add(key);
+    }
     for (const key of keys) this.#expand(key);
   }
 
@@ -34,9 +41,14 @@ export class SectionReader {
     return this.#values.get(key);
   }
 
-  /** Where the option stands in the file. */
+  /** The section that says what an option is; undefined when none does. */
+  sectionOf(key: string): ConfigSection | undefined {
+    return this.#sections.find(({ options }) => options.has(key));
+  }
+
+  /** Where the option stands in its file. */
   option(key: string): ConfigOption | undefined {
-    return this.section.options.get(key) ?? this.#config.defaults?.options.get(key);
+    return this.sectionOf(key)?.options.get(key);
   }
 
   /** The value as something else, or `fallback` when that fails, which is reported. */
@@ -55,12 +67,12 @@ export class SectionReader {
    */
   fault(key: string, message: string, severity: Severity = 'error', lineIndex = 0): void {
     const option = this.option(key);
-    const inherited = !this.section.options.has(key);
+    const { file, name } = this.sectionOf(key) ?? this.section;
     const line = option?.lines[lineIndex] ?? option?.lines[0];
     this.#report({
-      file: this.#config.file,
+      file,
       ...(line === undefined ? {} : { line }),
-      section: inherited ? DEFAULT_SECTION : this.section.name,
+      section: name,
       key: printableKey(key),
       message,
       severity,
@@ -69,8 +81,8 @@ export class SectionReader {
 
   /** Reports something about the client as a whole. */
   sectionFault(message: string, severity: Severity = 'error'): void {
-    const { line, name } = this.section;
-    this.#report({ file: this.#config.file, line, section: name, message, severity });
+    const { file, line, name } = this.section;
+    this.#report({ file, line, section: name, message, severity });
   }
 
   #raw(key: string): string | undefined {

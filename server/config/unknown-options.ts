@@ -6,25 +6,28 @@ import { closestWord } from '../../common/suggest.js';
 
 /**
  * Options that nobody reads and no other option refers to: allowed, and most likely a mistake.
+ * @param configs files whose options can refer to each other's
  * @param known keys of the options that are read
  * @param whose they are: a client's, the server's
  */
 export function unknownOptionFaults(
-  config: ConfigFile,
+  configs: readonly ConfigFile[],
   known: Iterable<string>,
   whose: 'a client' | 'the server',
 ): ConfigFault[] {
-  const sections = config.defaults ? [config.defaults, ...config.sections] : config.sections;
+  const sections = configs.flatMap(({ defaults, sections: others }) =>
+    defaults ? [defaults, ...others] : others,
+  );
   const used = new Set(known);
   for (const { options } of sections) {
     for (const { raw } of options.values()) collectReferences(raw, used);
   }
   const faults: ConfigFault[] = [];
-  for (const { name, options } of sections) {
+  for (const { file, name, options } of sections) {
     let previous: ConfigOption | undefined;
     for (const option of options.values()) {
       if (!used.has(option.key)) {
-        const place = { file: config.file, line: option.lines[0] ?? 0, section: name };
+        const place = { file, line: option.lines[0] ?? 0, section: name };
         const tail = isSecretsTail(option, previous);
         faults.push({ ...place, ...(tail ? LOST_INDENTATION : unknownOption(option.key, known, whose)) });
       }

@@ -46,6 +46,18 @@ test('a directory is told from what is none', t => {
   );
 });
 
+test('a directory is listed, or it is said why not', t => {
+  const directory = mkdtempSync(join(tmpdir(), 'config-files-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'file');
+  assert.deepEqual(systemFiles.list(directory), { kind: 'read', names: [] });
+  writeFileSync(file, '');
+  assert.deepEqual(systemFiles.list(directory), { kind: 'read', names: ['file'] });
+  assert.deepEqual(systemFiles.list(file), { kind: 'unreadable', reason: 'not a directory' });
+  assert.deepEqual(systemFiles.list(join(file, 'below')), { kind: 'missing' });
+  assert.deepEqual(systemFiles.list(join(directory, 'none')), { kind: 'missing' });
+});
+
 test('home directories are found', () => {
   assert.equal(systemFiles.homeOf(''), homedir());
   assert.equal(systemFiles.homeOf(userInfo().username), userInfo().homedir);

@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path';
 import type { ConfigFiles, FileContent } from '../../../server/config/files.js';
 
 /** Files that need no file system, readable by their owner only unless `mode` says otherwise. */
@@ -13,6 +14,11 @@ export function memoryFiles(
         return { kind: 'read', bytes: Buffer.from(content), mode };
       }
       return content;
+    },
+    list(directory) {
+      const names = Object.keys(contents).filter(path => dirname(path) === directory);
+      if (names.length === 0) return { kind: 'missing' };
+      return { kind: 'read', names: names.map(path => basename(path)) };
     },
     isDirectory: path => Object.keys(contents).some(name => name.startsWith(path.replace(/\/*$/, '/'))),
     environment: name => (name === 'SECRETS' ? '/secrets' : undefined),
