@@ -10,7 +10,11 @@ export const PROGRAM: Program = {
   name: 'mandos',
   summary:
     'Gives encrypted passwords to clients that prove their identity, so that they can boot unattended.',
-  usage: ['[OPTION]...', '--check [--configdir=DIRECTORY]'],
+  usage: [
+    '[OPTION]...',
+    '--check [--configdir=DIRECTORY]',
+    '--import-state=FILE [--configdir=DIRECTORY] [--statedir=DIRECTORY]',
+  ],
   options: [
     {
       name: 'interface',
@@ -30,12 +34,27 @@ export const PROGRAM: Program = {
       argument: 'PORT',
       help: 'TCP port to listen on. Default: 0, one that the system chooses',
     },
-    { name: 'check', help: 'Check mandos.conf and clients.conf, report everything that is wrong, and exit' },
+    {
+      name: 'check',
+      help: 'Check mandos.conf, clients.conf and clients.d, report everything that is wrong, and exit',
+    },
+    {
+      name: 'import-state',
+      argument: 'FILE',
+      help:
+        "Take over the clients' state from an original server, and exit; " +
+        'FILE is its clients.pickle or the output of mandos-ctl --dump-json',
+    },
     { name: 'debug', help: 'Run in the foreground and say in detail what is done' },
     {
       name: 'debuglevel',
       argument: 'LEVEL',
       help: `What to log: ${LOG_LEVELS.map(level => level.toUpperCase()).join(', ')}. Default: WARNING`,
+    },
+    {
+      name: 'audit-log',
+      argument: 'FILE',
+      help: 'Append every verdict to this file, each as a line of JSON. Default: none',
     },
     {
       name: 'priority',
@@ -46,18 +65,21 @@ export const PROGRAM: Program = {
     {
       name: 'configdir',
       argument: 'DIRECTORY',
-      help: `Where mandos.conf and clients.conf are. Default: ${DEFAULT_CONFIG_DIRECTORY}`,
+      help: `Where mandos.conf, clients.conf and clients.d are. Default: ${DEFAULT_CONFIG_DIRECTORY}`,
     },
     { name: 'no-dbus', help: 'Offer no D-Bus interface' },
     { name: 'no-ipv6', help: 'Use IPv4 only; clients that use IPv6 cannot find or reach the server then' },
-    { name: 'no-restore', help: 'Do not restore the state of the last run' },
+    {
+      name: 'no-restore',
+      help: 'Begin with what the configuration says, not with the state of the last run',
+    },
     { name: 'socket', argument: 'FD', help: 'Use this open file descriptor, a bound TCP socket' },
     {
       name: 'statedir',
       argument: 'DIRECTORY',
-      help: `Where the state is kept. Default: ${DEFAULT_STATE_DIRECTORY}`,
+      help: `Where the clients' state is kept. Default: ${DEFAULT_STATE_DIRECTORY}`,
     },
-    { name: 'foreground', help: 'Run in the foreground and write no PID file' },
+    { name: 'foreground', help: 'Stay in the foreground, write no PID file, and log to standard error' },
     { name: 'no-zeroconf', help: 'Do not announce the service; needs --port or --socket' },
     { name: 'help', short: 'h', help: 'Show this help and exit' },
     { name: 'version', short: 'v', help: 'Show the version and exit' },

@@ -33,6 +33,8 @@ export interface ServerOptions {
   readonly debug: boolean;
   /** `debug` in debug mode, whatever `debuglevel` says. */
   readonly logLevel: LogLevel;
+  /** Absolute path of the file that gets every verdict. */
+  readonly auditLog: string | undefined;
   /** GnuTLS priority string. */
   readonly priority: string;
   readonly serviceName: string;
@@ -63,6 +65,7 @@ const SETTINGS = {
   socket: valueSetting<number | undefined>('socket', undefined, parseDescriptor, true),
   debug: switchSetting('debug', 'debug', false),
   debuglevel: valueSetting<LogLevel>('debuglevel', 'warning', parseLogLevel),
+  audit_log: valueSetting<string | undefined>('audit_log', undefined, parseAbsolutePath),
   priority: valueSetting('priority', DEFAULT_PRIORITY, parsePriority),
   servicename: valueSetting('servicename', SERVICE_NAME, parseServiceName),
   use_dbus: switchSetting('use_dbus', 'no-dbus', true),
@@ -109,6 +112,7 @@ export function loadOptions(values: OptionValues, files: ConfigFiles): LoadedOpt
     socket: socket.value,
     debug,
     logLevel: debug ? 'debug' : level,
+    auditLog: source.read(SETTINGS.audit_log).value,
     priority: source.read(SETTINGS.priority).value,
     serviceName: readServiceName(source, announced, report),
     useDbus: source.read(SETTINGS.use_dbus).value,
@@ -192,6 +196,12 @@ function readServiceName(
 
 function parseText(text: string): Parsed<string> {
   return { value: text };
+}
+
+/** The server's working directory is "/", so that another path would not mean what it says. */
+function parseAbsolutePath(text: string): Parsed<string> {
+  if (text.startsWith('/')) return { value: text };
+  return { problem: `${quote(text)} is not an absolute path (begin it with "/")` };
 }
 
 function parsePort(text: string): Parsed<number> {

@@ -30,7 +30,7 @@ export function valueSetting<T>(
   parse: (text: string) => Parsed<T>,
   expanded = false,
 ): Setting<T> {
-  return { key, option: key, fallback, parse, expanded, emptyIsDefault: true };
+  return { key, option: key.replaceAll('_', '-'), fallback, parse, expanded, emptyIsDefault: true };
 }
 
 /** A boolean; its switch on the command line sets it to the opposite of its default. */

@@ -27,6 +27,7 @@ test('without a file and arguments the defaults of the manual page hold', () => 
       socket: undefined,
       debug: false,
       logLevel: 'warning',
+      auditLog: undefined,
       priority: 'SECURE128:!CTYPE-X.509:+CTYPE-RAWPK:!RSA:!VERS-ALL:+VERS-TLS1.3:%PROFILE_ULTRA',
       serviceName: 'Mandos',
       useDbus: true,
@@ -155,6 +156,19 @@ test("an address's scope is its interface", () => {
 test('debug mode runs in the foreground and logs all, whatever else is said', () => {
   const { options } = load(['--debug', '--debuglevel', 'ERROR'], '[DEFAULT]\nforeground = no\n');
   assert.deepEqual([options.debug, options.logLevel, options.foreground], [true, 'debug', true]);
+});
+
+test('the audit log has an absolute path', () => {
+  assert.equal(
+    load(['--audit-log=/var/log/a'], '[DEFAULT]\naudit_log = /b\n').options.auditLog,
+    '/var/log/a',
+  );
+  assert.equal(load([], '[DEFAULT]\naudit_log = /var/log/100%\n').options.auditLog, '/var/log/100%');
+  assert.equal(load([], '[DEFAULT]\naudit_log =\n').options.auditLog, undefined);
+  assert.deepEqual(faultsOf(['--audit-log', 'a'], '[DEFAULT]\naudit_log = b\n'), [
+    'error: /etc/mandos/mandos.conf:2: [DEFAULT] audit_log: "b" is not an absolute path (begin it with "/")',
+    'error: command line: --audit-log: "a" is not an absolute path (begin it with "/")',
+  ]);
 });
 
 test('--configdir says where the file is', () => {
