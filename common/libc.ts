@@ -3,14 +3,19 @@ import koffi from 'koffi';
 import { MandosError } from './errors.js';
 
 /**
- * The one file that declares functions of the C library: what Node.js does not offer and the protocol's edges need.
- * Each is declared on first use, since most programs need only a few.
+ * Functions of the C library that Node.js does not offer and the protocol's edges need. They are declared here, in
+ * libc-process.ts and in libc-datagram.ts, and nowhere else. Each is declared on first use, since most programs need
+ * only a few.
  */
 const libc = koffi.load('libc.so.6');
 
+/**
+ * A function of the C library; for the files libc*.ts only.
+ * @param declaration in C
+ */
 // koffi types a declared function as any; the type parameter says in TypeScript what the declaration says in C.
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
-function declare<Fn extends (...args: never[]) => unknown>(declaration: string): Fn {
+export function declare<Fn extends (...args: never[]) => unknown>(declaration: string): Fn {
   let native: Fn | undefined;
   const call = (...args: never[]) => (native ??= libc.func(declaration) as unknown as Fn)(...args);
   return call as Fn;
@@ -101,10 +106,11 @@ const SO_BINDTODEVICE = 25;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const SOCK_STREAM = 1;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
 
-const socket = declare<(family: number, type: number, protocol: number) => number>(
+/** socket(2); -1 when it fails. */
+export const socket = declare<(family: number, type: number, protocol: number) => number>(
   'int socket(int family, int type, int protocol)',
 );
 const setsockopt = declare<
@@ -115,7 +121,7 @@ const bind = declare<(fd: number, address: Uint8Array, bytes: number) => number>
 );
 
 /** The name of the last call's error, such as EPERM. Read before anything else is called. */
-function lastErrno(): string {
+export function lastErrno(): string {
   return getSystemErrorName(-koffi.errno());
 }
 
@@ -130,7 +136,8 @@ export class SystemCallError extends MandosError {
   }
 }
 
-function failed(call: string): SystemCallError {
+/** The last call's error. Made before anything else is called. */
+export function failed(call: string): SystemCallError {
   return new SystemCallError(call, lastErrno());
 }
 

@@ -1,0 +1,64 @@
+import { declare, failed, lastErrno } from './libc.js';
+
+const PR_SET_DUMPABLE = 4;
+const PR_SET_KEEPCAPS = 8;
+const prctl = declare<(option: number, value: number, a: number, b: number, c: number) => number>(
+  'int prctl(int option, unsigned long value, unsigned long a, unsigned long b, unsigned long c)',
+);
+
+/**
+ * Lets the calling thread, and no other, keep its permitted capabilities through the next change of all user IDs away
+ * from root (PR_SET_KEEPCAPS of prctl(2)).
+ */
+export function keepCapabilities(keep: boolean): void {
+  if (prctl(PR_SET_KEEPCAPS, keep ? 1 : 0, 0, 0, 0) !== 0) throw failed('PR_SET_KEEPCAPS');
+}
+
+/** Forbids core dumps, and debugging by processes of the same user (PR_SET_DUMPABLE of prctl(2)). */
+export function forbidDumps(): void {
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) !== 0) throw failed('PR_SET_DUMPABLE');
+}
+
+/** Reads any file, lists and passes any directory: a bit of capabilities(7). */
+export const CAP_DAC_READ_SEARCH = 1 << 2;
+const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+const capset = declare<(header: Uint8Array, sets: Uint8Array) => number>(
+  'int capset(void *header, void *sets)',
+);
+
+/**
+ * Sets the capabilities of the calling thread; inheritable ones are none.
+ * @param effective in force now; a bit set
+ * @param permitted what can be put in force later
+ * @throws SystemCallError EPERM for one that is not permitted so far
+ */
+export function setCapabilities(effective: number, permitted: number): void {
+  const header = Buffer.alloc(8); // its second half: process 0, the caller
+  header.writeUInt32LE(LINUX_CAPABILITY_VERSION_3);
+  // struct __user_cap_data_struct, twice: the second has the capabilities from 32 on.
+  const sets = Buffer.alloc(24);
+  sets.writeUInt32LE(effective, 0);
+  sets.writeUInt32LE(permitted, 4);
+  if (capset(header, sets) !== 0) throw failed('capset');
+}
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const flock = declare<(fd: number, operation: number) => number>('int flock(int fd, int operation)');
+
+/**
+ * Locks an open file for this process and those that inherit the descriptor, until all have closed it.
+ * @returns false when another has locked it
+ */
+export function tryLockFile(fd: number): boolean {
+  if (flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
+  if (lastErrno() === 'EAGAIN') return false;
+  throw failed('flock');
+}
+
+const dup2 = declare<(from: number, to: number) => number>('int dup2(int from, int to)');
+
+/** Makes descriptor `to` another name of `from`, closing what it was; it is inherited by children. */
+export function replaceDescriptor(from: number, to: number): void {
+  if (dup2(from, to) < 0) throw failed('dup2');
+}
