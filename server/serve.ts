@@ -23,16 +23,19 @@ import { logEvents } from './event-log.js';
 import { openListener, openListenPlace } from './open-listener.js';
 import type { ServerOptions } from './options.js';
 import { loadOptions } from './options.js';
+import { LiveConfiguration } from './reload.js';
 import { DEFAULT_LIMITS } from './release/connection.js';
 import type { Listener } from './release/listener.js';
+import { catchSignals } from './signals.js';
 
 /** Milliseconds that connections under way have to end when the server stops. */
 const STOP_GRACE_MS = 500;
 
 /** Runs the server until it is told to stop. */
 export async function serve(values: OptionValues): Promise<void> {
+  const signals = catchSignals();
   const { options, faults: optionFaults } = loadOptions(values, systemFiles);
-  const { clients, faults: clientFaults } = loadClients(options.configDirectory, systemFiles);
+  const { clients, sources, faults: clientFaults } = loadClients(options.configDirectory, systemFiles);
   let logLevel: LogLevel = options.logLevel;
   const log = createLog(standardErrorSink(PROGRAM.name), () => logLevel);
   endOnCrash(() => log);
@@ -45,7 +48,6 @@ export async function serve(values: OptionValues): Promise<void> {
     throw new MandosError('CONFIGURATION', `not started: ${what}`);
   }
 
-  const stopRequest = waitForStop();
   const place = openListenPlace(options, log);
   const startMs = nowMs();
   const registry = new Registry(clients.map(settings => createClient(settings, startMs, Math.random())));
@@ -60,22 +62,30 @@ export async function serve(values: OptionValues): Promise<void> {
     ask: (keyId, peer) => requests.ask(keyId, peer),
   });
   const scheduler = new Scheduler(registry, ledger, log, { nowMs, after, check: clientChecker(log) });
+  const configuration = new LiveConfiguration(
+    values,
+    systemFiles,
+    { options, clients, sources },
+    { registry, ledger, log },
+    {
+      nowMs,
+      random: Math.random,
+      withConfigurationAccess: run => run(),
+      applyOptions: changed => {
+        logLevel = changed.logLevel;
+      },
+    },
+  );
+  signals.obey({ reload: () => void configuration.reload(), status: () => {} });
   const advertiser = options.zeroconf ? startAdvertising(options, listener.port, log) : undefined;
-  log.info(`stopping: ${await stopRequest}`);
-  void scheduler.stop();
+  log.info(`stopping: ${await signals.stop}`);
+  scheduler.stop();
   await stop(listener, advertiser);
 }
 
 /** The time of day when the process started, moved on by a clock that nobody sets. */
 function nowMs(): number {
   return performance.timeOrigin + performance.now();
-}
-
-/** The signal that asks the server to stop. */
-function waitForStop(): Promise<NodeJS.Signals> {
-  return new Promise(resolve => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
-  });
 }
 
 function startAdvertising(options: ServerOptions, port: number, log: Log): Advertiser {

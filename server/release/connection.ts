@@ -134,6 +134,7 @@ function secureAndRelease(socket: Socket, head: Buffer, from: Peer, service: Rel
     if (released === undefined) return;
     ended = true;
     request?.sent();
+    request?.close();
     log.info(`${released}: secret sent to ${peer}`);
   });
   stream.on('error', error => {

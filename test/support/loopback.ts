@@ -39,7 +39,7 @@ export async function startLoopbackServer(
   t: TestContext,
   clientsConf: string,
   args: readonly string[] = [],
-): Promise<{ child: Child; port: number }> {
+): Promise<{ child: Child; port: number; directory: string }> {
   const directory = configDirectory(t, { 'clients.conf': clientsConf });
   const child = runNode(t, MANDOS, [
     '--foreground',
@@ -53,5 +53,5 @@ export async function startLoopbackServer(
     ...args,
   ]);
   const listening = await child.waitForOutput(/listening on .*:(\d+)$/m);
-  return { child, port: Number(listening[1]) };
+  return { child, port: Number(listening[1]), directory };
 }

@@ -19,6 +19,8 @@ export interface ReleaseServer {
   readonly lines: readonly string[];
   /** Names of the clients whose secret was sent, in order. */
   readonly released: readonly string[];
+  readonly registry: Registry;
+  readonly requests: Requests;
   /** Resolves with the first line, past or future, that matches. */
   waitForLine(pattern: RegExp): Promise<string>;
 }
@@ -67,6 +69,8 @@ export async function startReleaseServer(
     port: listener.port,
     lines,
     released,
+    registry,
+    requests,
     waitForLine(pattern) {
       const past = lines.find(line => pattern.test(line));
       return past === undefined

@@ -1,0 +1,168 @@
+import type { OptionValues } from '../common/cli.js';
+import { countErrors, formatFault } from '../common/config-fault.js';
+import { counted } from '../common/counted.js';
+import { describeError } from '../common/errors.js';
+import type { Log } from '../common/log.js';
+import type { Client } from './client/client.js';
+import { createClient } from './client/client.js';
+import type { ClientEvent } from './client/events.js';
+import { BY_CONFIGURATION } from './client/events.js';
+import type { Change, Ledger } from './client/ledger.js';
+import type { Registry } from './client/registry.js';
+import { CHANGEABLE_SETTINGS, isSameValue, reconfigure } from './client/settings-change.js';
+import type { ClientSettings } from './client/settings.js';
+import { loadClients } from './clients-config.js';
+import { describeClientsDifference, differenceOfClients, differenceOfOptions } from './config-difference.js';
+import type { ClientsSource } from './config/clients-files.js';
+import type { ConfigFiles } from './config/files.js';
+import type { ServerOptions } from './options.js';
+import { loadOptions } from './options.js';
+
+export interface ReloadEffects {
+  /** Milliseconds since the Unix epoch. */
+  nowMs(): number;
+  /** In [0, 1): spreads the first checks. */
+  random(): number;
+  /** Runs something that may read the configuration's files. */
+  withConfigurationAccess<T>(run: () => T): T;
+  /** Takes over those options that need no restart. */
+  applyOptions(options: ServerOptions): void;
+}
+
+/** A configuration without errors, as it was read. */
+export interface LoadedConfiguration {
+  readonly options: ServerOptions;
+  readonly clients: readonly ClientSettings[];
+  readonly sources: readonly ClientsSource[];
+}
+
+/** The configuration in effect, which can be read again while the server runs. */
+export class LiveConfiguration {
+  readonly #values: OptionValues;
+  readonly #files: ConfigFiles;
+  readonly #registry: Registry;
+  readonly #ledger: Ledger;
+  readonly #log: Log;
+  readonly #effects: ReloadEffects;
+  /** As the server was started: what needs a restart stays so. */
+  readonly #started: ServerOptions;
+  #options: ServerOptions;
+  #clients: readonly ClientSettings[];
+  /** An editor that puts a new file in place must not make clients vanish. */
+  #sources: readonly ClientsSource[];
+  #running: Promise<boolean> | undefined;
+  #again: Promise<boolean> | undefined;
+
+  constructor(
+    values: OptionValues,
+    files: ConfigFiles,
+    current: LoadedConfiguration,
+    server: { readonly registry: Registry; readonly ledger: Ledger; readonly log: Log },
+    effects: ReloadEffects,
+  ) {
+    this.#values = values;
+    this.#files = files;
+    this.#started = current.options;
+    this.#options = current.options;
+    this.#clients = current.clients;
+    this.#sources = current.sources;
+    this.#registry = server.registry;
+    this.#ledger = server.ledger;
+    this.#log = server.log;
+    this.#effects = effects;
+  }
+
+  /**
+   * Reads the configuration again. When all of it is valid, its differences are logged and hold at once; otherwise its
+   * faults are logged and nothing is changed. Asked for while it runs, it is done once more, with the files as they are
+   * then.
+   * @returns whether the configuration is in effect; never rejects
+   */
+  reload(): Promise<boolean> {
+    if (this.#again) return this.#again;
+    if (!this.#running) return this.#begin();
+    this.#again = this.#running.then(() => {
+      this.#again = undefined;
+      return this.#begin();
+    });
+    return this.#again;
+  }
+
+  #begin(): Promise<boolean> {
+    this.#running = this.#reload()
+      .catch((error: unknown) => {
+        this.#log.error(`reload: nothing is changed: ${describeError(error)}`);
+        return false;
+      })
+      .finally(() => {
+        this.#running = undefined;
+      });
+    return this.#running;
+  }
+
+  async #reload(): Promise<boolean> {
+    const { options, clients, sources, faults } = this.#effects.withConfigurationAccess(() => {
+      const loaded = loadOptions(this.#values, this.#files);
+      const config = loadClients(loaded.options.configDirectory, this.#files, this.#sources);
+      return { options: loaded.options, ...config, faults: [...loaded.faults, ...config.faults] };
+    });
+    for (const fault of faults) this.#log[fault.severity](formatFault(fault));
+    const errors = countErrors(faults);
+    if (errors > 0) {
+      const what = `${counted(errors, 'error')} in the configuration`;
+      this.#log.error(`reload: nothing is changed: ${what} (see mandos --check)`);
+      return false;
+    }
+    const difference = differenceOfClients(this.#clients, clients);
+    const touched = new Set([...difference.added, ...difference.changed.map(({ name }) => name)]);
+    const different = clients.filter(({ name }) => touched.has(name));
+    await this.#ledger.decide(this.#changes(different, difference.removed));
+    // A client that an operator has removed and the file does not name any more may come back with the file.
+    this.#ledger.record([], difference.removed);
+    // Settings that are the same are not kept twice.
+    const known = new Map(this.#clients.map(settings => [settings.name, settings]));
+    for (const settings of different) known.set(settings.name, settings);
+    this.#clients = clients.map(settings => known.get(settings.name) ?? settings);
+    this.#sources = sources;
+    for (const line of describeClientsDifference(difference)) this.#log.warning(`reload: ${line}`);
+    this.#takeOver(options);
+    return true;
+  }
+
+  #takeOver(options: ServerOptions): void {
+    const { live } = differenceOfOptions(this.#options, options);
+    const { restart } = differenceOfOptions(this.#started, options);
+    if (live.length > 0) this.#log.warning(`reload: changed: ${live.join(', ')}`);
+    if (restart.length > 0) this.#log.warning(`reload: restart needed for: ${restart.join(', ')}`);
+    this.#options = options;
+    this.#effects.applyOptions(options);
+  }
+
+  #changes(different: readonly ClientSettings[], removed: readonly string[]): Change[] {
+    const nowMs = this.#effects.nowMs();
+    const changes = different.map((settings): Change => {
+      const { name } = settings;
+      if (!this.#registry.find(name)) {
+        const client = createClient(settings, nowMs, this.#effects.random());
+        return { kind: 'add', client, by: BY_CONFIGURATION };
+      }
+      const transition = (client: Client) => reconfigure(client, settings, nowMs);
+      return { kind: 'update', name, transition, event: describeChange };
+    });
+    const by = BY_CONFIGURATION;
+    return [...changes, ...removed.map((name): Change => ({ kind: 'remove', name, by, forget: true }))];
+  }
+}
+
+function describeChange(client: Client, before: Client): ClientEvent {
+  const by = BY_CONFIGURATION;
+  if (client.enabled !== before.enabled) {
+    return client.enabled
+      ? { kind: 'enabled', client, by }
+      : { kind: 'disabled', client, by, reason: 'by the configuration' };
+  }
+  const settings = CHANGEABLE_SETTINGS.filter(
+    key => !isSameValue(client.settings[key], before.settings[key]),
+  );
+  return { kind: 'settings-changed', client, by, settings };
+}
