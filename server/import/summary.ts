@@ -1,0 +1,37 @@
+import { counted } from '../../common/counted.js';
+import { overridesOf } from '../client/restore.js';
+import type { ChangeableSettings } from '../client/settings-change.js';
+import type { ImportPlan } from './plan.js';
+import { settingWord } from './setting-words.js';
+
+/** Names that one line shows; the rest is counted. */
+const NAMES_LIMIT = 20;
+
+/**
+ * An import for people: one line of what was taken over, and one for each thing that an operator should know.
+ * @param file where it came from
+ */
+export function describeImport(file: string, plan: ImportPlan): string[] {
+  const { clients, removed, skipped, notes } = plan;
+  const disabled = clients.filter(({ enabled }) => !enabled).map(({ settings }) => settings.name);
+  const changed = clients.flatMap(client => {
+    const keys = Object.keys(overridesOf(client)) as (keyof ChangeableSettings)[];
+    return keys.length === 0 ? [] : [`${client.settings.name}: ${keys.map(settingWord).join(', ')}`];
+  });
+  const parts = [
+    ...(disabled.length > 0 ? [`${disabled.length} disabled (${list(disabled, ', ')})`] : []),
+    ...(removed.length > 0 ? [`${removed.length} removed (${list(removed, ', ')})`] : []),
+    ...(changed.length > 0
+      ? [`${changed.length} with settings changed at run time (${list(changed, '; ')})`]
+      : []),
+  ];
+  const what = `imported ${counted(clients.length + removed.length, 'client')} from ${file}`;
+  const not =
+    skipped.length > 0 ? `; skipped ${skipped.length} not in clients.conf: ${list(skipped, ', ')}` : '';
+  return [`${what}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}${not}`, ...notes];
+}
+
+function list(items: readonly string[], separator: string): string {
+  const more = items.length - NAMES_LIMIT;
+  return `${items.slice(0, NAMES_LIMIT).join(separator)}${more > 0 ? ` and ${more} more` : ''}`;
+}
