@@ -12,7 +12,7 @@ const connect = declare<(fd: number, address: Uint8Array, bytes: number) => numb
   'int connect(int fd, void *address, unsigned int bytes)',
 );
 const send = declare<(fd: number, data: Uint8Array, bytes: number, flags: number) => number>(
-  'ssize_t send(int fd, void *data, size_t bytes, int flags)',
+  'long send(int fd, void *data, size_t bytes, int flags)',
 );
 
 /**

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { connectDatagramSocket, sendDatagram } from '../../common/libc-datagram.js';
 
-/** Milliseconds between two tries while the receiver is full or absent: the first pause, doubled up to the longest. */
+/** Milliseconds between two tries while the receiver takes nothing: the first pause, doubled up to the longest. */
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 1_000;
 
@@ -42,8 +42,10 @@ export class DatagramQueue {
   }
 
   #flush(): void {
-    if (this.#sendWaiting() === 'sent') {
-      this.#pauseMs = FIRST_PAUSE_MS;
+    const before = this.#waiting.length;
+    const outcome = this.#sendWaiting();
+    if (this.#waiting.length < before) this.#pauseMs = FIRST_PAUSE_MS;
+    if (outcome === 'sent') {
       this.#onDrained();
       return;
     }

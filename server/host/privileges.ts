@@ -24,18 +24,19 @@ const AS_IT_IS: ConfigurationAccess = run => run();
  * reload must read clients.conf and the files of secrets, which are for root only.
  *
  * Afterwards no process of the same user, a checker for instance, can look into this one: it is not dumpable. Its
- * /proc/PID belongs to root then; what a process may do in its own, it still may.
- * @param user undefined when the machine has none
+ * files in /proc/PID belong to root then; the process may still read its own.
+ * @param findUser the user to run as
  * @throws MandosError PRIVILEGES: the server must not go on
  */
 export function dropPrivileges(
   log: Log,
-  user: ServiceUser | undefined = systemServiceUser(),
+  findUser: () => ServiceUser | undefined = systemServiceUser,
 ): ConfigurationAccess {
   if (process.geteuid?.() !== 0) {
     log.debug('not started as root: there are no privileges to drop');
     return AS_IT_IS;
   }
+  const user = findUser();
   if (user === undefined) {
     const [first, ...others] = SERVICE_USERS;
     throw new MandosError(
