@@ -3,7 +3,7 @@ import { checkerAttribute } from '../client/checker-attributes.js';
 import { expandChecker } from '../client/checker-expansion.js';
 import type { Client } from '../client/client.js';
 import { FPING_CHECKER, FpingBatch } from './fping-batch.js';
-import type { RunningCheck } from './shell-runner.js';
+import type { RunningCheck } from './running-check.js';
 import { ShellRunner } from './shell-runner.js';
 
 /**

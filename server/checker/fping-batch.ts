@@ -1,9 +1,12 @@
 import { isIP } from 'node:net';
 import { describeError } from '../../common/errors.js';
 import type { Log } from '../../common/log.js';
+import type { CheckOutcome } from '../client/client.js';
 import { HOSTS_MAX, runFping } from './fping.js';
 import { HostCheck, Lane } from './lane.js';
-import type { RunningCheck, ShellRunner } from './shell-runner.js';
+import type { RunningCheck } from './running-check.js';
+import { NOT_EXECUTABLE, NOT_FOUND, notRunReason } from './running-check.js';
+import type { ShellRunner } from './shell-runner.js';
 
 export { FPING_CHECKER } from './lane.js';
 
@@ -43,7 +46,8 @@ export class FpingBatch {
   });
   /** Hosts that may have held a process up: asked alone until they are quick. */
   readonly #slow = new Set<string>();
-  #failing = false;
+  /** Why it cannot be run, as the log says. */
+  #problem: string | undefined;
 
   constructor(log: Log, shell: ShellRunner) {
     this.#log = log;
@@ -84,10 +88,12 @@ export class FpingBatch {
       };
     }
     const { statuses, late, error } = await run.done;
-    this.#report(error);
+    const unusable = unusableOutcome(error);
+    this.#report(describeProblem(error, unusable));
     for (const check of open) {
       const status = statuses.get(check.host);
-      if (status !== undefined) check.settle({ kind: 'exited', status });
+      if (unusable) check.settleUnusable(unusable);
+      else if (status !== undefined) check.settle({ kind: 'exited', status });
       else {
         if (late) this.#slow.add(check.host);
         this.#alone.add(check);
@@ -101,21 +107,36 @@ export class FpingBatch {
       const run = this.#shell.run(check.command, check.name);
       check.onStop = () => run.stop();
       const outcome = await run.done;
-      check.settle(outcome);
+      const isExplained = run.isExplained === true || this.#problem !== undefined;
+      if (isExplained && notRunReason(outcome) !== undefined) check.settleUnusable(outcome);
+      else check.settle(outcome);
       if (outcome.kind === 'exited' && performance.now() - startMs < QUICK_MS) this.#slow.delete(check.host);
     }
   }
 
-  /** Logs that fping cannot be started, and that it can again; not for each of a thousand hosts. */
-  #report(error: unknown): void {
-    const failing = error !== undefined;
-    if (failing === this.#failing) return;
-    this.#failing = failing;
-    if (!failing) this.#log.info('fping can be run again');
-    else if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      this.#log.error(
-        'fping is not installed: clients with the default checker will be disabled; install fping or set another checker',
-      );
-    } else this.#log.error(`cannot run fping for many clients at once: ${describeError(error)}`);
+  /** Logs that fping cannot be run, and that it can again; not for each of a thousand hosts. */
+  #report(problem: string | undefined): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    if (problem === undefined) this.#log.info('fping can be run again');
+    else this.#log.error(problem);
   }
+}
+
+/** What a shell would end with that cannot run fping for such an error, whoever tries. */
+function unusableOutcome(error: unknown): CheckOutcome | undefined {
+  const status = UNUSABLE_STATUSES.get((error as NodeJS.ErrnoException | undefined)?.code);
+  return status === undefined ? undefined : { kind: 'exited', status };
+}
+
+const UNUSABLE_STATUSES = new Map([
+  ['ENOENT', NOT_FOUND],
+  ['EACCES', NOT_EXECUTABLE],
+]) as ReadonlyMap<string | undefined, number>;
+
+function describeProblem(error: unknown, unusable: CheckOutcome | undefined): string | undefined {
+  if (error === undefined) return undefined;
+  const reason = unusable && notRunReason(unusable);
+  if (reason === undefined) return `cannot run fping for many clients at once: ${describeError(error)}`;
+  return `fping: ${reason}: clients with the default checker will be disabled; install fping or set another checker`;
 }

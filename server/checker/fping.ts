@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { signalGroup } from './process-group.js';
 
 /**
  * How long a run may take. fping gives a silent host up after 0.5 + 0.75 + 1.125 + 1.6875 s; the rest is for a busy
@@ -37,7 +37,7 @@ export interface FpingResult {
 export interface FpingRun {
   /** Never rejects. */
   readonly done: Promise<FpingResult>;
-  /** Ends it at once. */
+  /** Kills it. */
   stop(): void;
 }
 
@@ -51,8 +51,12 @@ export function runFping(hosts: readonly string[], onAlive: (host: string) => vo
   const notSent = new Set<string>();
   let child: ChildProcess | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let isRunning = true;
   let late = false;
 
+  const stop = () => {
+    if (child && isRunning) signalGroup(child, 'SIGKILL');
+  };
   const exited = new Promise<number | null>((resolve, reject) => {
     child = spawn('fping', [...FPING_OPTIONS, '--', ...hosts], {
       cwd: '/',
@@ -63,6 +67,9 @@ export function runFping(hosts: readonly string[], onAlive: (host: string) => vo
     child.once('error', reject);
     // Not 'exit': the output may still be on its way then.
     child.once('close', resolve);
+    child.once('exit', () => {
+      isRunning = false;
+    });
     onLine(child.stdout, line => {
       const [, host, answer] = /^(\S+) is (alive|unreachable)$/.exec(line) ?? [];
       if (host === undefined) return;
@@ -75,7 +82,7 @@ export function runFping(hosts: readonly string[], onAlive: (host: string) => vo
     });
     timer = setTimeout(() => {
       late = true;
-      child?.kill('SIGKILL');
+      stop();
     }, RUN_MAX_MS);
   });
 
@@ -93,10 +100,15 @@ export function runFping(hosts: readonly string[], onAlive: (host: string) => vo
       (error: unknown) => ({ statuses, late, error }),
     )
     .finally(() => clearTimeout(timer));
-  return { done, stop: () => child?.kill('SIGKILL') };
+  return { done, stop };
 }
 
 /** Calls back for each line of the output; undefined when the process could not be started. */
 function onLine(output: Readable | null | undefined, call: (line: string) => void): void {
-  if (output) createInterface({ input: output }).on('line', call);
+  let unfinished = '';
+  output?.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (unfinished + text).split('\n');
+    unfinished = lines.pop() ?? '';
+    for (const line of lines) call(line);
+  });
 }

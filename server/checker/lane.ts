@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { expandChecker } from '../client/checker-expansion.js';
 import type { CheckOutcome } from '../client/client.js';
-import type { RunningCheck } from './shell-runner.js';
+import type { RunningCheck } from './running-check.js';
 
 /** The checker whose runs can be joined: the default of mandos-clients.conf(5), after start-time expansion. */
 export const FPING_CHECKER = 'fping -q -- %(host)s';
@@ -16,8 +16,9 @@ export class HostCheck implements RunningCheck {
   readonly host: string;
   /** The client's. */
   readonly name: string;
+  isExplained = false;
   /** What `stop` does: whoever has the check in hand sets it. */
-  onStop: (() => void) | undefined;
+  onStop: (() => Promise<void> | void) | undefined;
   #resolve!: (outcome: CheckOutcome) => void;
 
   constructor(host: string, name: string) {
@@ -34,12 +35,18 @@ export class HostCheck implements RunningCheck {
     this.#resolve(outcome);
   }
 
+  /** For want of a program, which the log has said for all. */
+  settleUnusable(outcome: CheckOutcome): void {
+    this.isExplained = true;
+    this.settle(outcome);
+  }
+
   settleStopped(): void {
     this.settle(STOPPED);
   }
 
-  stop(): void {
-    this.onStop?.();
+  async stop(): Promise<void> {
+    await this.onStop?.();
   }
 }
 

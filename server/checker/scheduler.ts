@@ -6,7 +6,8 @@ import { expire, expiryReason, isExpired, nextDueMs } from '../client/client.js'
 import { BY_CHECKS } from '../client/events.js';
 import type { Ledger } from '../client/ledger.js';
 import type { Registry } from '../client/registry.js';
-import type { RunningCheck } from './shell-runner.js';
+import type { RunningCheck } from './running-check.js';
+import { notRunReason } from './running-check.js';
 
 /** What the scheduler asks of the world. */
 export interface SchedulerEffects {
@@ -26,6 +27,10 @@ export class Scheduler {
   readonly #effects: SchedulerEffects;
   readonly #queue = new DueQueue<string>();
   readonly #running = new Map<string, RunningCheck>();
+  /** Checks that were told to end, and have not. */
+  readonly #ending = new Set<Promise<void>>();
+  /** Names of clients of which the log says that their checker cannot be run. */
+  readonly #unusable = new Set<string>();
   #cancelTimer = () => {};
   #timerMs = Infinity;
   #stopped = false;
@@ -44,11 +49,15 @@ export class Scheduler {
     this.#arm();
   }
 
-  /** Ends all checkers; nothing is due any more. */
-  stop(): void {
+  /**
+   * Ends all checkers; nothing is due any more, and no check is begun.
+   * @returns when all of them are gone, or have been killed after STOP_GRACE_MS; never rejects
+   */
+  async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelTimer();
     for (const name of this.#running.keys()) this.#endChecker(name);
+    await Promise.all(this.#ending);
   }
 
   #onChange(client: Client, before: Client | undefined): void {
@@ -61,6 +70,7 @@ export class Scheduler {
 
   #onRemoved(name: string): void {
     this.#queue.delete(name);
+    this.#unusable.delete(name);
     this.#endChecker(name);
     this.#arm();
   }
@@ -121,6 +131,7 @@ export class Scheduler {
   }
 
   #begin(client: Client): void {
+    if (this.#stopped) return;
     const { name } = client.settings;
     const check = this.#effects.check(client);
     this.#running.set(name, check);
@@ -137,17 +148,29 @@ export class Scheduler {
     if (!client || !before) return;
     const { command } = check;
     this.#registry.events.emit({ kind: 'checker-completed', client, command, outcome });
-    // Said when it begins to fail, not each time.
-    if (isSuccess(outcome)) this.#log.debug(`${name}: check succeeded`);
-    else if (isFailure(before.lastCheck)) {
+    this.#say(name, check, outcome, before);
+  }
+
+  /** Failures are said when they begin, not each time. */
+  #say(name: string, check: RunningCheck, outcome: CheckOutcome, { lastCheck }: Client): void {
+    const reason = notRunReason(outcome);
+    if (isSuccess(outcome)) {
+      this.#unusable.delete(name);
+      this.#log.debug(`${name}: check succeeded`);
+    } else if (reason !== undefined && !check.isExplained && !this.#unusable.has(name)) {
+      this.#unusable.add(name);
+      this.#log.error(`${name}: check failed: ${reason}: ${check.command}`);
+    } else if (reason !== undefined || isFailure(lastCheck)) {
       this.#log.debug(`${name}: check failed again: ${describeOutcome(outcome)}`);
-    } else this.#log.info(`${name}: check failed: ${describeOutcome(outcome)}: ${command}`);
+    } else this.#log.info(`${name}: check failed: ${describeOutcome(outcome)}: ${check.command}`);
   }
 
   #endChecker(name: string): void {
     const check = this.#running.get(name);
+    if (!check) return;
     this.#running.delete(name);
-    check?.stop();
+    const ending = check.stop().finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
   }
 }
 

@@ -6,36 +6,35 @@ import { describeError } from '../../common/errors.js';
 import type { Log } from '../../common/log.js';
 import type { CheckOutcome } from '../client/client.js';
 import { logLines } from './output-lines.js';
+import { endGroup, signalGroup } from './process-group.js';
+import type { RunningCheck } from './running-check.js';
+import { NOT_FOUND, STOP_GRACE_MS } from './running-check.js';
 
-/** A check under way. */
-export interface RunningCheck {
-  /** What the shell is given, or would be. */
-  readonly command: string;
-  /** Never rejects. */
-  readonly done: Promise<CheckOutcome>;
-  /** Ends the check; `done` settles soon. Does nothing when it has ended. */
-  stop(): void;
-}
+/** How a check ends for which there is no shell. */
+const NOT_STARTED: CheckOutcome = { kind: 'exited', status: NOT_FOUND };
 
-/** How long a checker that is told to end may take to tidy up. Nobody waits for it: its client has gone on. */
-const STOP_GRACE_MS = 2_000;
-
-/** What a shell says of a command that it cannot find. */
-const NOT_STARTED: CheckOutcome = { kind: 'exited', status: 127 };
+/**
+ * Goes before every command, since the server's own mask is for its state; on the same line, so that the shell's
+ * complaints name the line that the configuration has.
+ */
+const USUAL_UMASK = 'umask 022; ';
 
 /**
  * Runs checker commands as mandos-clients.conf(5) says: by `/bin/sh -c`, the output ignored. Each has a session of its
- * own, `/` as its directory and nothing on standard input.
+ * own, `/` as its directory, nothing on standard input, and the usual umask.
  *
  * A server that is killed outright cannot stop its checkers. systemd then does, with the rest of the unit's control
  * group; without systemd they run to their own end.
  */
 export class ShellRunner {
   readonly #log: Log;
+  readonly #graceMs: number;
   #failing = false;
 
-  constructor(log: Log) {
+  /** @param graceMs how long a checker that is told to end has before it is killed */
+  constructor(log: Log, graceMs = STOP_GRACE_MS) {
     this.#log = log;
+    this.#graceMs = graceMs;
   }
 
   /**
@@ -47,18 +46,16 @@ export class ShellRunner {
    */
   run(command: string, name: string): RunningCheck {
     let child: ChildProcess | undefined;
-    let running = true;
-    let grace: NodeJS.Timeout | undefined;
+    let isExplained = false;
+    let stopping: Promise<void> | undefined;
     const ended = new Promise<CheckOutcome>((resolve, reject) => {
       child = this.#spawn(command, name);
       child.once('error', reject);
       child.once('exit', (status, signal) => resolve(toOutcome(status, signal)));
-      // In the handler, not after `ended`: until it returns, the group's number cannot have become another's.
       child.once('exit', () => {
-        running = false;
-        if (grace === undefined) return;
-        clearTimeout(grace);
-        signalGroup(child, 'SIGKILL');
+        // Here, not after `ended`: until this returns, the group's number cannot have become another's.
+        if (stopping && child) signalGroup(child, 'SIGKILL');
+        child = undefined;
       });
     });
     const done = ended.then(
@@ -67,23 +64,27 @@ export class ShellRunner {
         return outcome;
       },
       error => {
-        running = false;
+        child = undefined;
+        isExplained = true;
         this.#report(error, name);
         return NOT_STARTED;
       },
     );
-    const stop = () => {
-      if (!running || grace) return;
-      signalGroup(child, 'SIGTERM');
-      grace = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_GRACE_MS);
+    const stop = () => (stopping ??= child ? endGroup(child, done, this.#graceMs) : Promise.resolve());
+    return {
+      command,
+      done,
+      stop,
+      get isExplained() {
+        return isExplained;
+      },
     };
-    return { command, done, stop };
   }
 
   #spawn(command: string, name: string): ChildProcess {
     // /dev/null when nobody reads: a checker must never wait for its output to be taken.
     const output = this.#log.isEnabled('debug') ? 'pipe' : 'ignore';
-    const child = spawn('/bin/sh', ['-c', command], {
+    const child = spawn('/bin/sh', ['-c', USUAL_UMASK + command], {
       cwd: '/',
       detached: true,
       stdio: ['ignore', output, output],
@@ -111,14 +112,4 @@ function toOutcome(status: number | null, signal: NodeJS.Signals | null): CheckO
   return signal === null
     ? { kind: 'exited', status: status ?? 0 }
     : { kind: 'killed', signal: constants.signals[signal] };
-}
-
-/** Signals the child and all in its process group. */
-function signalGroup(child: ChildProcess | undefined, signal: NodeJS.Signals): void {
-  if (child?.pid === undefined) return;
-  try {
-    process.kill(-child.pid, signal);
-  } catch {
-    // None of them is left.
-  }
 }

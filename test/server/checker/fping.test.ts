@@ -164,15 +164,15 @@ suite('fping for many', () => {
     assert.deepEqual(await fast?.done, exited(0));
     assert.deepEqual(await again?.done, exited(0));
     process.kill(Number(await fping.waitForFile('.pid')), 0);
-    slow?.stop();
+    await slow?.stop();
     assert.deepEqual(await slow?.done, STOPPED);
   });
 
   test('a check that is stopped takes nothing from the others', requires('fping'), async t => {
     const { batch, fping } = here(t, 'exec /usr/bin/fping "$@"');
     const [one, other, same] = ['127.0.0.1', '127.0.0.2', '127.0.0.2'].map(host => batch.check(host, 'web1'));
-    one?.stop();
-    same?.stop();
+    await one?.stop();
+    await same?.stop();
     assert.deepEqual(await Promise.all([one?.done, other?.done, same?.done]), [STOPPED, exited(0), STOPPED]);
     assert.deepEqual(fping.runs(), ['-i 1 -- 127.0.0.2']);
   });
@@ -181,14 +181,30 @@ suite('fping for many', () => {
     const { batch, fping } = here(t, 'echo "$$" >"$0.pid"; exec sleep 1000');
     const [one, other] = ['127.0.0.1', '127.0.0.2'].map(host => batch.check(host, 'web1'));
     const pid = Number(await fping.waitForFile('.pid'));
-    one?.stop();
+    await one?.stop();
     assert.deepEqual(await one?.done, STOPPED);
     process.kill(pid, 0);
-    other?.stop();
+    await other?.stop();
     assert.deepEqual(await other?.done, STOPPED);
     // Its own time would be over much later.
     for (let i = 0; i < 250 && isAlive(pid); i++) await sleep(20);
     assert.ok(!isAlive(pid));
+  });
+
+  test('what stands in for fping is killed with all that it has started', async t => {
+    const { batch, fping } = here(t, 'sleep 1000 & echo $! >"$0.pid"; wait');
+    const check = batch.check('127.0.0.1', 'web1');
+    const pid = Number(await fping.waitForFile('.pid'));
+    await check.stop();
+    while (isAlive(pid)) await sleep(20);
+  });
+
+  test('an fping that cannot be executed is said as such', async t => {
+    const { batch, fping, lines } = here(t, '');
+    chmodSync(join(fping.path.split(':')[0] ?? '', 'fping'), 0o644);
+    process.env['PATH'] = fping.path.split(':')[0];
+    assert.deepEqual(await batch.check('127.0.0.1', 'web1').done, exited(126));
+    assert.match(lines.join('\n'), /^error: fping: command cannot be executed: .*$/);
   });
 
   test('when fping ends in an unforeseen way, each host is asked by one of its own', async t => {
@@ -216,7 +232,7 @@ suite('fping for many', () => {
       const checks = ['quick.test', 'slow.test', '127.0.0.1'].map(host => batch.check(host, 'web1'));
       const stopped = checks.pop();
       assert.deepEqual(await Promise.all(checks.map(check => check.done)), [exited(0), exited(0)]);
-      stopped?.stop();
+      await stopped?.stop();
     };
     await ask();
     assert.deepEqual(forNames(fping.runs()), [
@@ -232,15 +248,26 @@ suite('fping for many', () => {
   test('without fping a check ends as the shell says, and the log says so once', async t => {
     const { batch, lines, waitForLine } = here(t, 'echo "127.0.0.1 is alive"');
     const path = process.env['PATH'];
-    const ask = () => Promise.all(['127.0.0.1', '127.0.0.1'].map(host => batch.check(host, 'web1').done));
+    const ask = async () => {
+      const checks = ['127.0.0.1', '127.0.0.1'].map(host => batch.check(host, 'web1'));
+      const outcomes = await Promise.all(checks.map(check => check.done));
+      return [outcomes, checks.map(check => check.isExplained)];
+    };
+    const missing = [
+      [exited(127), exited(127)],
+      [true, true],
+    ];
     process.env['PATH'] = '/nonexistent';
-    assert.deepEqual(await ask(), [exited(127), exited(127)]);
-    assert.deepEqual(await ask(), [exited(127), exited(127)]);
+    assert.deepEqual(await ask(), missing);
+    assert.deepEqual(await ask(), missing);
     process.env['PATH'] = path;
-    assert.deepEqual(await ask(), [exited(0), exited(0)]);
+    assert.deepEqual(await ask(), [
+      [exited(0), exited(0)],
+      [false, false],
+    ]);
     await waitForLine(/^info: fping can be run again$/);
     assert.equal(lines.length, 2);
-    assert.match(lines[0] ?? '', /^error: fping is not installed: .*install fping/);
+    assert.match(lines[0] ?? '', /^error: fping: command not found: .*install fping/);
   });
 });
 

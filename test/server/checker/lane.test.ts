@@ -58,8 +58,8 @@ test('no more runs than allowed; what waits meanwhile goes together, in order', 
 test('a check that is stopped while it waits is in no run', async () => {
   const { add, hosts, start } = lane({ runSize: 3, runsMax: 1, collectMs: 50 });
   const [a, b] = add('a', 'b');
-  a?.stop();
-  a?.stop();
+  await a?.stop();
+  await a?.stop();
   assert.deepEqual(await a?.done, { kind: 'killed', signal: 15 });
   await start();
   assert.deepEqual(hosts(), ['b']);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLog } from '../../../common/log.js';
 import { Scheduler } from '../../../server/checker/scheduler.js';
+import { checkedOk, startCheck, stopCheck } from '../../../server/client/checks.js';
 import type { CheckOutcome } from '../../../server/client/client.js';
 import { createClient } from '../../../server/client/client.js';
 import { Ledger } from '../../../server/client/ledger.js';
@@ -14,6 +15,9 @@ import { TEST_SETTINGS } from '../../support/release-server.js';
 
 const OK: CheckOutcome = { kind: 'exited', status: 0 };
 const FAILED: CheckOutcome = { kind: 'exited', status: 1 };
+const NOT_FOUND: CheckOutcome = { kind: 'exited', status: 127 };
+const NOT_EXECUTABLE: CheckOutcome = { kind: 'exited', status: 126 };
+const EXPLAINED: CheckOutcome = { kind: 'exited', status: 127 };
 const SETTINGS = { ...TEST_SETTINGS, intervalMs: 2000, timeoutMs: 6000, extendedTimeoutMs: 10_000 };
 
 /** A scheduler on a simulated clock; `answer` says how long a check takes and how it ends. */
@@ -41,7 +45,11 @@ function schedule(
       starts.push([name, clock.nowMs()]);
       const { tookMs, outcome } = answer(name, clock.nowMs());
       const done = new Promise<CheckOutcome>(resolve => clock.after(tookMs, () => resolve(outcome)));
-      return { command: 'check', done, stop: () => stopped.push(name) };
+      const stop = () => {
+        stopped.push(name);
+        return Promise.resolve();
+      };
+      return { command: 'check', done, stop, isExplained: outcome === EXPLAINED };
     },
   });
   return { clock, lines, starts, stopped, registry, scheduler };
@@ -116,12 +124,40 @@ test('each client has its own life', async () => {
 });
 
 test('a stopped scheduler stops its checkers and starts none', async () => {
-  const { clock, scheduler, starts, stopped } = schedule(['a'], () => ({ tookMs: 5000, outcome: OK }));
+  const { clock, scheduler, registry, starts, stopped } = schedule(['a'], () => ({
+    tookMs: 5000,
+    outcome: OK,
+  }));
   await clock.pass(1500);
-  scheduler.stop();
+  await scheduler.stop();
   assert.deepEqual(stopped, ['a']);
   await clock.pass(60_000);
+  registry.update('a', client => startCheck(stopCheck(client)));
   assert.equal(starts.length, 1);
+});
+
+test('a command that cannot be run is said once, and again after it could be', async () => {
+  const script = [FAILED, NOT_FOUND, NOT_FOUND, FAILED, NOT_FOUND, OK, NOT_EXECUTABLE, NOT_EXECUTABLE];
+  const outcomes = script.values();
+  const { clock, registry, lines } = schedule(
+    ['a'],
+    () => ({ tookMs: 0, outcome: outcomes.next().value ?? FAILED }),
+    { timeoutMs: 60_000 },
+  );
+  await clock.pass(1500);
+  registry.update('a', client => checkedOk(client, clock.nowMs()));
+  await clock.pass(2000 * script.length);
+  assert.deepEqual(lines, [
+    '1000 info: a: check failed: exit status 1: check',
+    '3000 error: a: check failed: command not found: check',
+    '13000 error: a: check failed: command cannot be executed: check',
+  ]);
+});
+
+test('a client of which the log has said with all others why its checker cannot be run gets no line of its own', async () => {
+  const { clock, lines } = schedule(['a'], () => ({ tookMs: 0, outcome: EXPLAINED }));
+  await clock.pass(2500);
+  assert.deepEqual(lines, []);
 });
 
 test('a time that no single timer can wait for is waited for', async () => {

@@ -6,7 +6,7 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ShellRunner } from '../../../server/checker/shell-runner.js';
-import { Child } from '../../support/child.js';
+import { Child, DEFAULT_WAIT_MS } from '../../support/child.js';
 import { recorder } from './recorder.js';
 
 const KILLED = { kind: 'killed', signal: constants.signals.SIGKILL };
@@ -72,6 +72,18 @@ test('a checker runs in / in a session of its own, without input', async () => {
   assert.deepEqual({ directory, ids, input }, { directory: '/', ids: `${pid} ${pid}`, input: '0' });
 });
 
+test('a checker has the usual umask, whatever the server has', async t => {
+  const before = process.umask(0o077);
+  t.after(() => process.umask(before));
+  assert.deepEqual(await output('umask'), ['0022']);
+});
+
+test('what is set before a command does not move its lines', async () => {
+  const { log, waitForLine } = recorder();
+  assert.deepEqual(await new ShellRunner(log).run('if', 'web1').done, { kind: 'exited', status: 2 });
+  await waitForLine(/\b1: /);
+});
+
 test('a checker has none of the descriptors that the server has opened', async () => {
   const inherited = new Set(descriptors());
   const file = openSync('/etc/hostname', 'r');
@@ -120,7 +132,7 @@ test('a checker is over when the shell ends; what it leaves in the background is
   assert.deepEqual(await check.done, { kind: 'exited', status: 0 });
   const pid = Number((await waitForLine(/\d+$/)).split(' ').at(-1));
   await waitForLine(/ready/);
-  check.stop();
+  await check.stop();
   // A shell looks at the lower signal first.
   process.kill(pid, 'SIGCONT');
   await waitForLine(/asked/);
@@ -146,10 +158,10 @@ test('what a checker leaves in the background does not keep the server from endi
 
 test('stopping a checker ends its children too', async () => {
   const { log, waitForLine } = recorder();
-  const check = new ShellRunner(log).run('sleep 1000 & echo $!; wait', 'web1');
+  const check = new ShellRunner(log, DEFAULT_WAIT_MS).run('sleep 1000 & echo $!; wait', 'web1');
   const pid = Number((await waitForLine(/\d+$/)).split(' ').at(-1));
-  check.stop();
-  check.stop();
+  void check.stop();
+  await check.stop();
   assert.deepEqual(await check.done, TERMINATED);
   await waitForEnd(pid);
 });
@@ -157,23 +169,23 @@ test('stopping a checker ends its children too', async () => {
 test('a stopped checker may tidy up', async () => {
   const { log, waitForLine } = recorder();
   const command = "trap 'echo tidy; exit 3' TERM; echo ready; while :; do sleep 0.1; done";
-  const check = new ShellRunner(log).run(command, 'web1');
+  const check = new ShellRunner(log, DEFAULT_WAIT_MS).run(command, 'web1');
   await waitForLine(/ready/);
-  check.stop();
+  void check.stop();
   assert.deepEqual(await check.done, { kind: 'exited', status: 3 });
   await waitForLine(/tidy/);
 });
 
 test('stopping ends a shell that ignores it, and children that ignore it after their shell is gone', async () => {
   const stubborn = `sh -c "trap '' TERM; echo ready \\$\\$; while :; do sleep 0.1; done"`;
-  for (const [command, outcome] of [
-    [`trap '' TERM; ${stubborn}; :`, KILLED],
-    [`${stubborn} & wait`, TERMINATED],
+  for (const [command, outcome, graceMs] of [
+    [`trap '' TERM; ${stubborn}; :`, KILLED, 100],
+    [`${stubborn} & wait`, TERMINATED, DEFAULT_WAIT_MS],
   ] as const) {
     const { log, waitForLine } = recorder();
-    const check = new ShellRunner(log).run(command, 'web1');
+    const check = new ShellRunner(log, graceMs).run(command, 'web1');
     const pid = Number((await waitForLine(/ready/)).split(' ').at(-1));
-    check.stop();
+    await check.stop();
     assert.deepEqual(await check.done, outcome);
     await waitForEnd(pid);
   }
@@ -205,7 +217,7 @@ test('no shell to be had is status 127, and logged when that begins and ends', a
     const open = [];
     try { for (;;) open.push(openSync('/dev/null')); } catch {}
     const check = runner.run('exit 0', 'web1');
-    check.stop();
+    await check.stop();
     lines.push(JSON.stringify(await check.done));
     await run('exit 0');
     for (const fd of open) closeSync(fd);
@@ -223,7 +235,7 @@ test('no shell to be had is status 127, and logged when that begins and ends', a
     '{"kind":"exited","status":127}',
     'info: [web1] checkers can be run again',
     '{"kind":"exited","status":5}',
-    "error: [web1] cannot run the checker, nor others: The argument 'args[1]' must be a string without null bytes. Received 'nul \\x00'",
+    "error: [web1] cannot run the checker, nor others: The argument 'args[1]' must be a string without null bytes. Received 'umask 022; nul \\x00'",
     '{"kind":"exited","status":127}',
   ]);
 });
