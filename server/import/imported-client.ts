@@ -79,12 +79,13 @@ export function readClient(name: string, fields: ClientFields, denied: boolean):
   const createdMs = fields.timeMs('created');
   if (createdMs === undefined) throw fields.fault('created');
   const enabled = fields.boolean('enabled');
+  const expiresMs = fields.timeMs('expires');
   return {
     name,
     enabled,
     createdMs,
     lastEnabledMs: fields.timeMs('last_enabled'),
-    expiresMs: enabled ? fields.timeMs('expires') : undefined,
+    expiresMs: enabled ? expiresMs : undefined,
     lastCheckedOkMs: fields.timeMs('last_checked_ok'),
     lastCheck: readOutcome(fields),
     lastApprovalRequestMs: fields.timeMs('last_approval_request'),

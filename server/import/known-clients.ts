@@ -15,11 +15,13 @@ export class KnownClients {
   readonly #byKeyId = new Map<string, Acquaintance>();
 
   constructor({ clients, configuredThen }: Importable) {
-    for (const [name, { keyId }] of configuredThen ?? []) this.#remember({ name, keyId, enabled: false });
     for (const client of clients) {
       const { name, enabled, settings } = client;
       this.#clients.set(name, client);
       this.#remember({ name, keyId: settings.keyId, enabled });
+    }
+    for (const [name, { keyId }] of configuredThen ?? []) {
+      if (!this.#clients.has(name)) this.#remember({ name, keyId, enabled: false });
     }
   }
 

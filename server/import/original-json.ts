@@ -92,7 +92,7 @@ class JsonFields implements ClientFields {
     const text = this.text(field);
     if (text === '') return undefined;
     const [, seconds, milliseconds = '000'] = TIME.exec(text) ?? [];
-    const epochMs = Date.parse(`${seconds}.${milliseconds}Z`);
+    const epochMs = seconds === undefined ? Number.NaN : Date.parse(`${seconds}.${milliseconds}Z`);
     if (Number.isNaN(epochMs)) throw this.fault(field);
     return epochMs;
   }
