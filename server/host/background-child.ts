@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { replaceDescriptor } from '../../common/libc-process.js';
-import { BACKGROUND_VARIABLE, READY } from './background.js';
+import { BACKGROUND_VARIABLE, FIRST_DESCRIPTOR, READY } from './background.js';
 
 /** Checkers and the server's files are made with what the original has. */
 const UMASK = 0o022;
@@ -10,8 +10,8 @@ const UMASK = 0o022;
 export interface Background {
   readonly isReady: boolean;
   /**
-   * Lets go of the terminal and the directory in which it was started, and lets the process that started it end.
-   * Nothing is written to standard output and standard error any more.
+   * Lets go of the directory in which it was started, and of standard output and standard error as soon as what is
+   * written to them so far has been taken; then lets the process that started it end.
    */
   ready(): void;
 }
@@ -42,8 +42,7 @@ export function background(): Background | undefined {
       if (isReady) return;
       isReady = true;
       process.chdir('/');
-      leaveTerminal();
-      report.end(READY);
+      void leaveTerminal().then(() => report.end(READY));
     },
   };
 }
@@ -51,16 +50,27 @@ export function background(): Background | undefined {
 function reportDescriptor(): number | undefined {
   const value = process.env[BACKGROUND_VARIABLE];
   delete process.env[BACKGROUND_VARIABLE];
-  if (value === undefined || !/^\d{1,6}$/.test(value)) return undefined;
+  const fd = Number(value);
+  if (!(Number.isInteger(fd) && fd >= FIRST_DESCRIPTOR)) return undefined;
   try {
-    return fstatSync(Number(value)).isSocket() ? Number(value) : undefined;
+    return fstatSync(fd).isSocket() ? fd : undefined;
   } catch {
     return undefined;
   }
 }
 
-function leaveTerminal(): void {
+async function leaveTerminal(): Promise<void> {
+  // A write under way when its descriptor is replaced would be lost, and end the process.
+  await Promise.all([process.stdout, process.stderr].map(taken));
   const nowhere = openSync('/dev/null', 'r+');
   for (const fd of [1, 2]) replaceDescriptor(nowhere, fd);
   closeSync(nowhere);
+}
+
+/** Settles when all that was written has been taken, or never will be. */
+function taken(stream: NodeJS.WriteStream): Promise<void> {
+  stream.on('error', () => {});
+  return new Promise(resolve => {
+    stream.write('', () => resolve());
+  });
 }

@@ -9,8 +9,8 @@ import { describeError, MandosError } from '../../common/errors.js';
 export const BACKGROUND_VARIABLE = 'MANDOS_BACKGROUND_FD';
 /** What it says there. */
 export const READY = 'ready\n';
-
-const FIRST_DESCRIPTOR = 3;
+/** After standard input, output and error. */
+export const FIRST_DESCRIPTOR = 3;
 /** Of a process ended by a signal, as shells have it. */
 const EXIT_SIGNAL = 128;
 
