@@ -25,6 +25,7 @@ function schedule(
   names: readonly string[],
   answer: (name: string, nowMs: number) => { tookMs: number; outcome: CheckOutcome },
   change: Partial<ClientSettings> = {},
+  gone: Promise<void> = Promise.resolve(),
 ) {
   const clock = new SimulatedClock();
   const lines: string[] = [];
@@ -47,7 +48,7 @@ function schedule(
       const done = new Promise<CheckOutcome>(resolve => clock.after(tookMs, () => resolve(outcome)));
       const stop = () => {
         stopped.push(name);
-        return Promise.resolve();
+        return gone;
       };
       return { command: 'check', done, stop, isExplained: outcome === EXPLAINED };
     },
@@ -132,8 +133,29 @@ test('a stopped scheduler stops its checkers and starts none', async () => {
   await scheduler.stop();
   assert.deepEqual(stopped, ['a']);
   await clock.pass(60_000);
-  registry.update('a', client => startCheck(stopCheck(client)));
+  registry.update('a', stopCheck);
+  registry.update('a', startCheck);
   assert.equal(starts.length, 1);
+});
+
+test('a scheduler has stopped when its checkers are gone, those included that were told to end before', async () => {
+  let leave = () => {};
+  const gone = new Promise<void>(resolve => {
+    leave = resolve;
+  });
+  const slow = () => ({ tookMs: 5000, outcome: OK });
+  const { clock, registry, scheduler, stopped } = schedule(['a', 'b'], slow, {}, gone);
+  await clock.pass(1500);
+  registry.update('a', stopCheck);
+  let isStopped = false;
+  const stopping = scheduler.stop().then(() => {
+    isStopped = true;
+  });
+  await clock.pass(1500);
+  assert.deepEqual(stopped, ['a', 'b']);
+  assert.equal(isStopped, false);
+  leave();
+  await stopping;
 });
 
 test('a command that cannot be run is said once, and again after it could be', async () => {
