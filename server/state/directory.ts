@@ -1,0 +1,94 @@
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describeError, MandosError } from '../../common/errors.js';
+import { tryLockFile } from '../../common/libc-process.js';
+
+/** What helps against a fault of the state directory, by the system's name for it. */
+const ADVICE: Readonly<Record<string, string>> = {
+  EACCES: 'it must belong to the user that the server runs as',
+  EPERM: 'it must belong to the user that the server runs as',
+  EROFS: 'mount it for writing, or choose another directory with --statedir',
+  ENOSPC: 'make room there',
+  EDQUOT: 'make room there',
+  ENOENT: 'make the directory above it, or choose another with --statedir',
+  ENOTDIR: 'choose another with --statedir',
+};
+
+/** A fault of the state directory, with what to do. */
+export function stateError(path: string, what: string, cause: unknown): MandosError {
+  const { code } = cause as NodeJS.ErrnoException;
+  const advice = ADVICE[code ?? ''];
+  const message = `${path}: ${what}: ${describeError(cause)}${advice === undefined ? '' : `; ${advice}`}`;
+  return new MandosError('STATE', message, { cause });
+}
+
+/**
+ * Makes the state directory if there is none, and locks it for this process until the lock is closed or the process ends.
+ * @returns closes the lock
+ * @throws MandosError STATE
+ */
+export function lockDirectory(directory: string): () => void {
+  makeDirectory(directory);
+  const path = join(directory, 'lock');
+  const fd = attempt(path, 'cannot be opened', () =>
+    openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600),
+  );
+  try {
+    if (!tryLockFile(fd)) throw inUse(directory, fd);
+    attempt(path, 'cannot be written', () => {
+      ftruncateSync(fd);
+      writeSync(fd, `${process.pid}\n`, 0);
+    });
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return () => closeSync(fd);
+}
+
+function makeDirectory(directory: string): void {
+  attempt(directory, 'cannot be made', () => {
+    if (statSync(directory, { throwIfNoEntry: false })) return;
+    mkdirSync(directory, { mode: 0o700 });
+    syncDirectory(dirname(directory));
+  });
+  if (!statSync(directory).isDirectory()) {
+    throw new MandosError('STATE', `${directory}: is not a directory; choose another with --statedir`);
+  }
+}
+
+function inUse(directory: string, fd: number): MandosError {
+  // None while the other is about to write it.
+  const [pid] = /^\d+/.exec(readFileSync(fd, 'latin1')) ?? [];
+  const who = pid === undefined ? '' : `, with process ID ${pid}`;
+  const advice = 'stop that first, or choose another directory with --statedir';
+  return new MandosError('STATE', `${directory}: is in use by another mandos${who}; ${advice}`);
+}
+
+function attempt<T>(path: string, what: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw stateError(path, what, error);
+  }
+}
+
+/** Lets a power cut not undo that a file was made there or renamed. */
+export function syncDirectory(directory: string): void {
+  const fd = openSync(directory, constants.O_RDONLY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,118 @@
+import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { closeOnExec } from '../../common/libc-descriptor.js';
+import type { ClientStore, StoreBatch, StoredClient } from '../client/store.js';
+import { lockDirectory, stateError } from './directory.js';
+import { encodeClient } from './record.js';
+import { readStoredFile } from './stored-file.js';
+import type { Change, Request } from './writer-protocol.js';
+import { Writer } from './writer.js';
+
+export { digest } from './record.js';
+
+const FILE_NAME = 'clients.mdb';
+
+export interface StateStore extends ClientStore {
+  /** What was stored when the store was opened. To be called once: it is handed over, and not kept. */
+  load(): StoredClient[];
+  /**
+   * Stores these and forgets all others, or changes nothing.
+   * @throws MandosError STATE
+   */
+  replaceAll(batch: Pick<StoreBatch, 'saved' | 'removed'>): Promise<void>;
+  /** Resolves when nothing of it is open any more. What is being written is written to its end. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the state directory, for this process alone; it is made if there is none.
+ * @throws MandosError STATE: the directory is in use, or cannot be used; STATE_NEWER: its file is a later version's;
+ *   STATE_CORRUPT: its file is damaged. The file stays as it is then.
+ */
+export async function openStateStore(directory: string): Promise<StateStore> {
+  const unlock = lockDirectory(directory);
+  const path = join(directory, FILE_NAME);
+  const writer = new Writer(path);
+  try {
+    const store = new LmdbStore(path, writer, readStoredFile(path), unlock);
+    await store.open();
+    return store;
+  } catch (error) {
+    await writer.close();
+    unlock();
+    throw error;
+  }
+}
+
+class LmdbStore implements StateStore {
+  readonly #path: string;
+  readonly #writer: Writer;
+  readonly #unlock: () => void;
+  #stored: StoredClient[];
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(path: string, writer: Writer, stored: StoredClient[], unlock: () => void) {
+    this.#path = path;
+    this.#writer = writer;
+    this.#stored = stored;
+    this.#unlock = unlock;
+  }
+
+  open(): Promise<void> {
+    return this.#ask({ kind: 'open', changes: undefined });
+  }
+
+  load(): StoredClient[] {
+    const stored = this.#stored;
+    this.#stored = [];
+    return stored;
+  }
+
+  write(batch: StoreBatch): Promise<void> {
+    const forgotten = batch.forgotten.map((name): Change => [name, undefined]);
+    return this.#ask({ kind: 'write', changes: [...forgotten, ...changesOf(batch)] });
+  }
+
+  replaceAll(batch: Pick<StoreBatch, 'saved' | 'removed'>): Promise<void> {
+    return this.#ask({ kind: 'open', changes: changesOf(batch) });
+  }
+
+  async close(): Promise<void> {
+    await this.#last;
+    await this.#writer.close();
+    this.#unlock();
+  }
+
+  async #ask(request: Request): Promise<void> {
+    const answer = this.#writer.ask(request);
+    this.#last = answer.catch(() => {});
+    try {
+      if (await answer) keepFromChildren(this.#path);
+    } catch (error) {
+      throw stateError(this.#path, 'cannot be written', error);
+    }
+  }
+}
+
+function changesOf({ saved, removed }: Pick<StoreBatch, 'saved' | 'removed'>): Change[] {
+  return [
+    ...removed.map((client): Change => [client.settings.name, encodeClient(client, true)]),
+    ...saved.map((client): Change => [client.settings.name, encodeClient(client, false)]),
+  ];
+}
+
+/** lmdb leaves its file open for the programs that this process starts: no checker is to have it. */
+function keepFromChildren(path: string): void {
+  const real = realpathSync(path);
+  for (const fd of readdirSync('/proc/self/fd').map(Number)) {
+    if (linkOf(fd) === real) closeOnExec(fd);
+  }
+}
+
+function linkOf(fd: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return undefined; // the one that listed the directory
+  }
+}
