@@ -148,9 +148,11 @@ test('a scheduler has stopped when its checkers are gone, those included that we
   await clock.pass(1500);
   registry.update('a', stopCheck);
   let isStopped = false;
-  const stopping = scheduler.stop().then(() => {
+  const stop = async () => {
+    await scheduler.stop();
     isStopped = true;
-  });
+  };
+  const stopping = stop();
   await clock.pass(1500);
   assert.deepEqual(stopped, ['a', 'b']);
   assert.equal(isStopped, false);
