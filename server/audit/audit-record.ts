@@ -1,0 +1,87 @@
+import type { ClientEvent, Origin, Peer } from '../client/events.js';
+
+/** A verdict as it is written down: keys and values of JSON, in their order (docs/audit-log.md). */
+export type AuditRecord = Readonly<Record<string, unknown>> & {
+  readonly time: string;
+  readonly event: string;
+};
+
+/**
+ * What the audit log keeps of an event: every verdict, and who has made it. Never a secret; of settings only their
+ * names.
+ * @param nowMs milliseconds since the Unix epoch
+ * @returns undefined for what is no verdict
+ */
+export function auditRecord(event: ClientEvent, nowMs: number): AuditRecord | undefined {
+  const about = (name: string) => ({
+    time: formatTime(nowMs),
+    event: name,
+    client: event.client?.settings.name ?? null,
+    key_id: upperCase('keyId' in event ? event.keyId : event.client?.settings.keyId),
+  });
+  switch (event.kind) {
+    case 'released':
+      return { ...about('released'), ...from(event.peer), releases: event.client.releases };
+    case 'refused': {
+      const { code, reason } = event.refusal;
+      return { ...about('refused'), ...from(event.peer), code, reason };
+    }
+    case 'approval-needed': {
+      const { delayMs, client } = event;
+      const approvedByDefault = client.settings.approvedByDefault;
+      return {
+        ...about('approval_needed'),
+        ...from(event.peer),
+        delay_ms: delayMs,
+        approved_by_default: approvedByDefault,
+      };
+    }
+    case 'approved': {
+      const untilMs = event.client.approval?.untilMs;
+      const until = untilMs === undefined ? null : formatTime(untilMs);
+      return { ...about(event.granted ? 'approved' : 'denied'), ...by(event.by), until };
+    }
+    case 'enabled':
+    case 'added':
+    case 'removed':
+      return { ...about(event.kind), ...by(event.by) };
+    case 'disabled':
+      return { ...about('disabled'), ...by(event.by), reason: event.reason };
+    case 'settings-changed':
+      return { ...about('settings_changed'), ...by(event.by), settings: event.settings.map(optionName) };
+    case 'changed':
+    case 'checker-started':
+    case 'checker-completed':
+      return undefined;
+  }
+}
+
+/** What stands in the place of records that could not be written. @param sinceMs when the first of them was lost */
+export function lostRecord(count: number, sinceMs: number, nowMs: number): AuditRecord {
+  return { time: formatTime(nowMs), event: 'lost', count, since: formatTime(sinceMs) };
+}
+
+/** RFC 3339, in UTC, with milliseconds. */
+function formatTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** IPv4 as such, as the log shows it. */
+function from({ address, port }: Peer) {
+  return { address: address.replace(/^::ffff:(?=\d+\.)/i, ''), port };
+}
+
+/** The user ID is null where nobody's decision it was, or where the bus does not know it. */
+function by(origin: Origin) {
+  return { by: origin.kind, uid: origin.kind === 'operator' ? (origin.uid ?? null) : null };
+}
+
+/** As D-Bus and mandos-ctl show it. */
+function upperCase(keyId: string | undefined): string | null {
+  return keyId?.toUpperCase() ?? null;
+}
+
+/** What a setting is called in clients.conf: `extendedTimeoutMs` is `extended_timeout`. */
+function optionName(setting: string): string {
+  return setting.replace(/Ms$/, '').replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
+}
