@@ -60,7 +60,6 @@ function summary(total: number, enabled: number, byConcern: ReadonlyMap<Concern,
 function firstClients(byConcern: ReadonlyMap<Concern, Client[]>): Client[] {
   const first: Client[] = [];
   for (const [concern, clients] of byConcern) {
-    if (first.length >= DETAILS_LIMIT) break;
     const expiry = ({ expiresMs }: Client) => (concern === 'expiring' ? (expiresMs ?? 0) : 0);
     const sorted = clients.toSorted((a, b) => expiry(a) - expiry(b) || compareNames(a, b));
     first.push(...sorted.slice(0, DETAILS_LIMIT - first.length));

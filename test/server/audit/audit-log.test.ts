@@ -3,9 +3,11 @@ import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -15,6 +17,7 @@ import {
   symlinkSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -256,12 +259,17 @@ test("other writers' lines and the server's stay apart", t => {
   );
 });
 
-test('after close nothing is written, and closing again does nothing', t => {
-  const path = join(temporaryDirectory(t), 'audit.json');
+test('after close nothing is written, least of all into a file that has its descriptor now', t => {
+  const directory = temporaryDirectory(t);
+  const [path, other] = [join(directory, 'audit.json'), join(directory, 'other')];
   const { audit } = open(t, path);
   audit.close();
+  const fd = openSync(other, 'w');
+  t.after(() => closeSync(fd));
   audit.record(numbered(1));
   audit.reopen();
   audit.close();
-  assert.deepEqual(readLines(path), []);
+  writeSync(fd, 'ours');
+  assert.equal(readFileSync(other, 'utf8'), 'ours');
+  assert.equal(readFileSync(path, 'utf8'), '');
 });
