@@ -141,10 +141,9 @@ test('what cannot be an audit log is said at the start', t => {
 
 test('that it may not be made is said at the start', requires('root'), t => {
   const path = join(temporaryDirectory(t), 'audit.json');
-  const open = () => openAuditLog(path, recorder().log, nowMs);
   process.seteuid?.(65_534);
   try {
-    assert.throws(open, {
+    assert.throws(() => openAuditLog(path, recorder().log, nowMs), {
       code: 'AUDIT_LOG',
       message: `${path}: the audit log cannot be opened: permission denied`,
     });
