@@ -34,7 +34,7 @@ const TIME = /^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9
 export function readOriginalJson(bytes: Uint8Array): OriginalState {
   const clients: ImportedClient[] = [];
   for (const [name, properties] of Object.entries(parse(bytes))) {
-    if (!isRecord(properties) || own(properties, 'Name') !== name) {
+    if (!isRecord(properties) || properties['Name'] !== name) {
       throw jsonFault('is not what "mandos-ctl --dump-json" prints: it has something else than clients');
     }
     clients.push(readClient(name, new JsonFields(name, properties), false));
@@ -99,21 +99,17 @@ class JsonFields implements ClientFields {
 
   fault(field: FieldName): MandosError {
     const property = PROPERTIES[field];
-    const what = Object.hasOwn(this.#properties, property) ? 'an unknown kind of' : 'no';
+    const what = property in this.#properties ? 'an unknown kind of' : 'no';
     return jsonFault(`has ${what} ${property} for the client ${this.#name}`);
   }
 
   #value(field: FieldName): unknown {
-    return own(this.#properties, PROPERTIES[field]);
+    return this.#properties[PROPERTIES[field]];
   }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function own(record: Record<string, unknown>, key: string): unknown {
-  return Object.hasOwn(record, key) ? record[key] : undefined;
 }
 
 function jsonFault(what: string, cause?: unknown): MandosError {

@@ -1,8 +1,5 @@
 import { MandosError } from '../../common/errors.js';
 
-/** Characters of a number or an index that is written as text: more than any that this server can use. */
-const NUMBER_LIMIT_CHARS = 20;
-
 /** The fault of a pickle that cannot be read. `what` says the rest of "it …". */
 export function pickleFault(what: string, cause?: unknown): MandosError {
   return new MandosError('IMPORT_PICKLE', what, { cause });
@@ -67,7 +64,7 @@ export class PickleBytes {
   decimalLine(): number {
     const line = this.line();
     const value = Number(line);
-    if (line.length > NUMBER_LIMIT_CHARS || !/^-?[0-9]+$/.test(line) || !Number.isSafeInteger(value)) {
+    if (!/^-?[0-9]+$/.test(line) || !Number.isSafeInteger(value)) {
       throw pickleFault('has a number that cannot be read');
     }
     return value;

@@ -2,10 +2,7 @@ import { counted } from '../../common/counted.js';
 import { overridesOf } from '../client/restore.js';
 import type { ChangeableSettings } from '../client/settings-change.js';
 import type { ImportPlan } from './plan.js';
-import { settingWord } from './setting-words.js';
-
-/** Names that one line shows; the rest is counted. */
-const NAMES_LIMIT = 20;
+import { listed, settingWord } from './words.js';
 
 /**
  * An import for people: one line of what was taken over, and one for each thing that an operator should know.
@@ -19,19 +16,13 @@ export function describeImport(file: string, plan: ImportPlan): string[] {
     return keys.length === 0 ? [] : [`${client.settings.name}: ${keys.map(settingWord).join(', ')}`];
   });
   const parts = [
-    ...(disabled.length > 0 ? [`${disabled.length} disabled (${list(disabled, ', ')})`] : []),
-    ...(removed.length > 0 ? [`${removed.length} removed (${list(removed, ', ')})`] : []),
+    ...(disabled.length > 0 ? [`${disabled.length} disabled (${listed(disabled)})`] : []),
+    ...(removed.length > 0 ? [`${removed.length} removed (${listed(removed)})`] : []),
     ...(changed.length > 0
-      ? [`${changed.length} with settings changed at run time (${list(changed, '; ')})`]
+      ? [`${changed.length} with settings changed at run time (${listed(changed, '; ')})`]
       : []),
   ];
   const what = `imported ${counted(clients.length + removed.length, 'client')} from ${file}`;
-  const not =
-    skipped.length > 0 ? `; skipped ${skipped.length} not in clients.conf: ${list(skipped, ', ')}` : '';
+  const not = skipped.length > 0 ? `; skipped ${skipped.length} not in clients.conf: ${listed(skipped)}` : '';
   return [`${what}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}${not}`, ...notes];
-}
-
-function list(items: readonly string[], separator: string): string {
-  const more = items.length - NAMES_LIMIT;
-  return `${items.slice(0, NAMES_LIMIT).join(separator)}${more > 0 ? ` and ${more} more` : ''}`;
 }

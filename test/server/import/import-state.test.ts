@@ -5,7 +5,7 @@ import { importState } from '../../../server/import/import-state.js';
 import { describeImport } from '../../../server/import/summary.js';
 import { requires } from '../../support/requires.js';
 import { memoryFiles } from '../config/memory-files.js';
-import { NOW_MS, properties, pythonPickle, settings } from './samples.js';
+import { NOW_MS, properties, pythonPickle, settings, SHORT, SHORT_CONFIGURED } from './samples.js';
 
 const FILE = '/root/state';
 
@@ -71,6 +71,17 @@ test('a pickle is imported and told in a line', requires('python3'), async () =>
   );
   assert.equal(notes.length, 1, 'the secrets of the sample cannot be read');
   assert.match(notes[0] ?? '', /: c1, c2$/);
+});
+
+test('a secret that was replaced at run time is taken over', requires('python3'), async () => {
+  const script = `clients['c1']['encrypted_secret'] = bytes.fromhex('${SHORT.toString('hex')}')`;
+  const files = memoryFiles({ [FILE]: pythonPickle(2, '(clients, configured)', script) });
+  const configured = [settings('c1', { keyId: 'a'.repeat(64), secret: SHORT_CONFIGURED })];
+  const plan = await importState(FILE, configured, files, NOW_MS);
+  const [c1] = plan.clients;
+  assert.deepEqual(c1 && Buffer.from(c1.settings.secret), Buffer.from([1, 2, 3]));
+  assert.deepEqual(plan.notes, []);
+  assert.match(describeImport(FILE, plan)[0] ?? '', /c1: [^;]*\bsecret\b/);
 });
 
 test('a line shows the first names only', () => {

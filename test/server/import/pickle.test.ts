@@ -106,7 +106,11 @@ test('what claims to have more than it has is refused', () => {
   assert.match(fault('Vabc'), /ends in the middle/);
   assert.match(fault('.'), /a value that it does not have/);
   assert.match(fault('a.'), /a value that it does not have/);
-  assert.match(fault('N(a.'), /a value that it does not have/);
+  assert.match(
+    fault(']N(a.'),
+    /a value that it does not have/,
+    'what stands before a mark is no value of it',
+  );
   assert.match(fault('N0.'), /opcode 0x30/);
   assert.match(fault('t.'), /has not begun/);
   assert.match(fault('h\x05.'), /has not remembered/);

@@ -11,6 +11,13 @@ export const KEY_ID = 'ab'.repeat(32);
 export const OTHER_KEY_ID = 'cd'.repeat(32);
 export const SECRET = Buffer.from('the secret of clients.conf');
 
+/** Of a clients.pickle that the original has written: a secret that was replaced at run time. */
+export const SHORT = Buffer.from(
+  'jA0ECQMCJtMbFENKaKf/0jgBFRnjvO5armAJvj9DU95MZeRS6YHIuP0io5ZN3JEGZ0YZTLItoIMtExptbGEesosy+1l6tGD3Zw==',
+  'base64',
+);
+export const SHORT_CONFIGURED = Buffer.from('s\0\nhort');
+
 /** What clients.conf says. */
 export function settings(name: string, changes: Partial<ClientSettings> = {}): ClientSettings {
   return {

@@ -2,13 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openSavedSecret } from '../../../server/import/saved-secret.js';
 import { seededRandom } from '../../support/random.js';
-
-/** Of a clients.pickle that the original has written: a secret that was replaced at run time. */
-const SHORT = Buffer.from(
-  'jA0ECQMCJtMbFENKaKf/0jgBFRnjvO5armAJvj9DU95MZeRS6YHIuP0io5ZN3JEGZ0YZTLItoIMtExptbGEesosy+1l6tGD3Zw==',
-  'base64',
-);
-const SHORT_CONFIGURED = Buffer.from('s\0\nhort');
+import { SHORT, SHORT_CONFIGURED } from './samples.js';
 
 /** One that is still that of clients.conf, which is too long for gpg in hexadecimal and has bytes of all kinds. */
 const LONG = Buffer.from(
