@@ -1,8 +1,6 @@
-import { readSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 
-/**
- * What is wrong with a database file.
- */
+/** What is wrong with a database file. */
 export class DamagedFileError extends Error {
   override readonly name = 'DamagedFileError';
 }
@@ -97,6 +95,7 @@ function readMeta(fd: number, number: number, position: number): Meta {
 class Tree {
   readonly #fd: number;
   readonly #meta: Meta;
+  readonly #bytes: number;
   readonly #seen = new Set<number>();
   #branchPages = 0;
   #leafPages = 0;
@@ -105,6 +104,7 @@ class Tree {
 
   constructor(fd: number, meta: Meta) {
     this.#fd = fd;
+    this.#bytes = fstatSync(fd).size;
     this.#meta = meta;
     check(meta.depth <= DEPTH_LIMIT, 'the tree is too deep');
   }
@@ -153,8 +153,9 @@ class Tree {
     check(node.data + HEADER_BYTES <= page.length, `page ${number} has a record that is too long`);
     const first = readU64(page, node.data);
     const pages = readU64(page, node.data + 16);
-    const { pageBytes } = this.#meta;
-    check(pages === Math.ceil((HEADER_BYTES + node.low) / pageBytes), `page ${first} has a wrong length`);
+    // Of a longer value that stood there before, there may be more pages.
+    const isLongEnough = pages * this.#meta.pageBytes >= HEADER_BYTES + node.low;
+    check(isLongEnough, `page ${first} has a wrong length`);
     const overflow = this.#read(first, OVERFLOW, pages);
     check(overflow.readUInt32LE(20) === pages, `page ${first} has a wrong length`);
     this.#overflowPages += pages;
@@ -164,6 +165,7 @@ class Tree {
   #read(number: number, kind: number, pages = 1): Buffer {
     const { pageBytes, lastPage, transaction } = this.#meta;
     check(number >= 2 && number + pages - 1 <= lastPage, `page ${number} cannot be`);
+    check((number + pages) * pageBytes <= this.#bytes, 'it is too short');
     for (let i = number; i < number + pages; i++) {
       check(!this.#seen.has(i), `page ${i} is used twice`);
       this.#seen.add(i);

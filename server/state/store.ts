@@ -1,5 +1,6 @@
 import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { MandosError } from '../../common/errors.js';
 import { closeOnExec } from '../../common/libc-descriptor.js';
 import type { ClientStore, StoreBatch, StoredClient } from '../client/store.js';
 import { lockDirectory, stateError } from './directory.js';
@@ -50,6 +51,7 @@ class LmdbStore implements StateStore {
   readonly #unlock: () => void;
   #stored: StoredClient[];
   #last: Promise<unknown> = Promise.resolve();
+  #closed: Promise<void> | undefined;
 
   constructor(path: string, writer: Writer, stored: StoredClient[], unlock: () => void) {
     this.#path = path;
@@ -77,13 +79,18 @@ class LmdbStore implements StateStore {
     return this.#ask({ kind: 'open', changes: changesOf(batch) });
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     await this.#last;
     await this.#writer.close();
     this.#unlock();
   }
 
   async #ask(request: Request): Promise<void> {
+    if (this.#closed) throw new MandosError('STATE', `${this.#path}: is closed`);
     const answer = this.#writer.ask(request);
     this.#last = answer.catch(() => {});
     try {

@@ -39,6 +39,7 @@ export class Writer {
     if (!worker) return;
     const ended = new Promise(resolve => worker.once('exit', resolve));
     await this.ask({ kind: 'close' });
+    worker.ref();
     await ended;
   }
 
