@@ -1,4 +1,5 @@
 import type { CheckOutcome, Client } from './client.js';
+import { isExpired } from './client.js';
 
 /**
  * Moves on to the next tick of the checks that lies ahead.
@@ -24,9 +25,13 @@ export function stopCheck(client: Client): Client {
   return client.checking ? { ...client, checking: false } : client;
 }
 
-/** A check that was begun has ended; one that was given up meanwhile says nothing. */
+/**
+ * A check that was begun has ended. One that was given up meanwhile says nothing, and neither does one that outlasted
+ * the client's time, though nobody may have noticed yet.
+ */
 export function endCheck(client: Client, outcome: CheckOutcome, nowMs: number): Client {
   if (!client.checking) return client;
+  if (isExpired(client, nowMs)) return stopCheck(client);
   const ended = { ...client, checking: false, lastCheck: outcome };
   return isSuccess(outcome) ? confirm(ended, nowMs) : ended;
 }
@@ -41,8 +46,9 @@ export function isSuccess(outcome: CheckOutcome | undefined): boolean {
   return outcome?.kind === 'exited' && outcome.status === 0;
 }
 
-/** Says nothing of when a disabled client expires: that stays disabled. */
+/** One that is disabled stays so, and one whose time is up will be. */
 function confirm(client: Client, nowMs: number): Client {
-  const expiresMs = client.enabled ? nowMs + client.settings.timeoutMs : undefined;
-  return { ...client, lastCheckedOkMs: nowMs, expiresMs };
+  const seen = { ...client, lastCheckedOkMs: nowMs };
+  if (!client.enabled || isExpired(client, nowMs)) return seen;
+  return { ...seen, unchecked: false, expiresMs: nowMs + client.settings.timeoutMs };
 }

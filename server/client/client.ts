@@ -29,7 +29,7 @@ export interface Client {
   /** The next tick of its checks, which come at a fixed rate; undefined for a disabled one. */
   readonly nextCheckMs: number | undefined;
   readonly checking: boolean;
-  /** No check has begun since it was created. */
+  /** Since the server has started, no check has been due and nothing was heard of it: it has an interval for the first. */
   readonly unchecked: boolean;
   readonly lastCheckedOkMs: number | undefined;
   readonly lastCheck: CheckOutcome | undefined;
@@ -109,6 +109,7 @@ export function enable(client: Client, nowMs: number): Client {
     lastEnabledMs: nowMs,
     expiresMs: nowMs + 2 * intervalMs,
     nextCheckMs: nowMs + intervalMs,
+    unchecked: false,
   };
 }
 

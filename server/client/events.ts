@@ -54,27 +54,51 @@ export type ClientEvent =
       readonly refusal: Refusal;
     };
 
-/** Hears of each event, in order. Must not throw. */
+/** Hears of each event, in order. One that throws is faulty. */
 export type ClientListener = (event: ClientEvent) => void;
 
 /** What happened is said once, and everybody who wants to know listens here. */
 export class ClientEvents {
   readonly #listeners: ClientListener[] = [];
   readonly #pending: ClientEvent[] = [];
+  readonly #onFault: (error: unknown) => void;
   #isEmitting = false;
+
+  /** @param onFault hears what a listener has thrown; without it, that is an error which nobody catches */
+  constructor(onFault: (error: unknown) => void = throwUncaught) {
+    this.#onFault = onFault;
+  }
 
   subscribe(listener: ClientListener): void {
     this.#listeners.push(listener);
   }
 
-  /** All listeners hear this before the next event: what one of them brings about comes after it. */
+  /**
+   * All listeners hear this before the next event: what one of them brings about comes after it. None of them can keep
+   * the others from hearing it, or whoever emits it from going on.
+   */
   emit(event: ClientEvent): void {
     this.#pending.push(event);
     if (this.#isEmitting) return;
     this.#isEmitting = true;
     for (let next; (next = this.#pending.shift());) {
-      for (const listener of this.#listeners) listener(next);
+      for (const listener of this.#listeners) this.#tell(listener, next);
     }
     this.#isEmitting = false;
   }
+
+  #tell(listener: ClientListener, event: ClientEvent): void {
+    try {
+      listener(event);
+    } catch (error) {
+      this.#onFault(error);
+    }
+  }
+}
+
+/** Later, where no caller can take it for a fault of its own. */
+function throwUncaught(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }

@@ -1,27 +1,12 @@
 import type { Log } from '../../common/log.js';
 import { describeError } from '../../common/errors.js';
 import type { Client } from './client.js';
-import type { ClientEvent, Origin } from './events.js';
-import type { Registry, Transition } from './registry.js';
+import type { Change, Step } from './plan.js';
+import { isDisabling, nameOf, nextOf, Plan } from './plan.js';
+import type { Registry } from './registry.js';
 import type { ClientStore, StoreBatch } from './store.js';
 
-/** A part of a decision. */
-export type Change =
-  | {
-      readonly kind: 'update';
-      readonly name: string;
-      readonly transition: Transition;
-      /** What has happened, if the transition has changed something. */
-      readonly event?: (client: Client, before: Client) => ClientEvent | undefined;
-    }
-  | { readonly kind: 'add'; readonly client: Client; readonly by: Origin }
-  | {
-      readonly kind: 'remove';
-      readonly name: string;
-      readonly by: Origin;
-      /** Whether it may come back by itself: the configuration does not name it any more. */
-      readonly forget: boolean;
-    };
+export type { Change };
 
 export interface LedgerEffects {
   /** @returns cancels it */
@@ -41,19 +26,20 @@ interface Entry {
   readonly reject: (error: unknown) => void;
 }
 
-/** One change, worked out: what it makes of what. */
-interface Step {
-  readonly change: Change;
-  readonly before: Client | undefined;
-  readonly next: Client | undefined;
+/** What is written besides decisions. */
+interface Flushed extends Pick<StoreBatch, 'saved' | 'forgotten'> {
+  /** Names that were not in the store as they are: for another try. */
+  readonly dirty: readonly string[];
+  readonly gone: readonly string[];
 }
+const NOTHING: Flushed = { dirty: [], gone: [], saved: [], forgotten: [] };
 
 /**
  * The one who writes down what must not be forgotten. A decision is stored first, then it holds, then all hear of it.
  * Decisions that come while the disk is busy share the next write. Whatever else changes is stored within a second.
  *
- * When it cannot be stored, a decision does not hold and fails, save one: a client that is to be disabled is, and the
- * store hears of it as soon as it can.
+ * When it cannot be stored, a decision does not hold and fails, save one: a change that disables its client holds, and
+ * the store hears of it as soon as it can.
  */
 export class Ledger {
   readonly #registry: Registry;
@@ -61,6 +47,8 @@ export class Ledger {
   readonly #log: Log;
   readonly #effects: LedgerEffects;
   readonly #waiting: Entry[] = [];
+  /** Decisions that are being written. */
+  #underWay: readonly Entry[] = [];
   /** Names whose state is not in the store as it is. */
   readonly #dirty = new Set<string>();
   /** Names that the store is to forget. */
@@ -95,6 +83,18 @@ export class Ledger {
     });
   }
 
+  /**
+   * What will have become of a client when all decisions that were made hold, those too that are not stored yet. For
+   * whoever is about to do what cannot be undone.
+   */
+  foresee(name: string): Client | undefined {
+    let client = this.#registry.find(name);
+    for (const { changes } of [...this.#underWay, ...this.#waiting]) {
+      for (const change of changes) if (nameOf(change) === name) client = nextOf(change, client);
+    }
+    return client;
+  }
+
   /** Stores how these are, soon; and that those are gone. */
   record(names: Iterable<string>, gone: Iterable<string>): void {
     for (const name of gone) this.#gone.add(name);
@@ -107,7 +107,9 @@ export class Ledger {
     this.#flushDue = true;
     this.#start();
     await this.#work;
+    if (this.#dirty.size + this.#gone.size > 0) return;
     this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
   }
 
   #soon(name: string): void {
@@ -124,51 +126,58 @@ export class Ledger {
   }
 
   #start(): void {
-    this.#work ??= this.#run().finally(() => {
-      this.#work = undefined;
-      if (this.#waiting.length > 0) this.#start();
-    });
+    this.#work ??= this.#run();
   }
 
   async #run(): Promise<void> {
     // What was asked for in the same turn shares one write.
     await Promise.resolve();
-    while (this.#waiting.length > 0 || this.#flushDue) {
-      const entries = this.#waiting.splice(0);
-      const steps = entries.map(entry => entry.changes);
-      const plan = new Plan(this.#registry, steps.flat());
-      const flushed = this.#flushDue ? this.#takeDirty(plan) : NOTHING;
-      const batch = plan.batch(flushed);
-      try {
-        if (batch.saved.length + batch.removed.length + batch.forgotten.length > 0) {
-          await this.#store.write(batch);
-          this.#succeeded();
-        }
-      } catch (error) {
-        this.#failed(error, flushed);
-        for (const step of plan.steps) if (isDisabling(step)) this.#apply(step);
-        for (const entry of entries) entry.reject(error);
-        continue;
+    while (this.#waiting.length > 0 || this.#flushDue) await this.#writeNext();
+    // Not in a later turn: whoever asks for something then would wait for what has ended.
+    this.#work = undefined;
+  }
+
+  async #writeNext(): Promise<void> {
+    const entries = this.#waiting.splice(0);
+    const changes = entries.map(entry => entry.changes).flat();
+    const plan = new Plan(this.#registry, changes, this.#dirty);
+    const flushed = this.#flushDue ? this.#takeDirty(plan) : NOTHING;
+    const batch = plan.batch(flushed);
+    this.#underWay = entries;
+    try {
+      if (batch.saved.length + batch.removed.length + batch.forgotten.length > 0) {
+        await this.#store.write(batch);
+        this.#succeeded();
       }
-      for (const step of plan.steps) this.#apply(step);
-      this.#settle(plan);
-      for (const entry of entries) entry.resolve();
+    } catch (error) {
+      this.#underWay = [];
+      this.#failed(error, flushed);
+      for (const step of plan.steps) if (isDisabling(step)) this.#apply(step);
+      for (const entry of entries) entry.reject(error);
+      return;
     }
+    this.#underWay = [];
+    for (const step of plan.steps) this.#apply(step);
+    this.#settle(plan);
+    for (const entry of entries) entry.resolve();
   }
 
   /** What a flush writes besides the plan, up to a limit. */
   #takeDirty(plan: Plan): Flushed {
+    const dirty: string[] = [];
     const saved: Client[] = [];
     for (const name of this.#dirty) {
       if (saved.length >= BATCH_LIMIT) break;
       const client = this.#registry.find(name);
       if (client && !plan.has(name)) saved.push(client);
+      dirty.push(name);
       this.#dirty.delete(name);
     }
-    const forgotten = [...this.#gone].filter(name => !this.#registry.find(name) && !plan.has(name));
+    const gone = [...this.#gone];
     this.#gone.clear();
     this.#flushDue = this.#dirty.size > 0;
-    return { saved, forgotten };
+    const forgotten = gone.filter(name => !this.#registry.find(name) && !plan.has(name));
+    return { dirty, gone, saved, forgotten };
   }
 
   #apply({ change, before, next }: Step): void {
@@ -199,9 +208,9 @@ export class Ledger {
     this.#failing = false;
   }
 
-  #failed(error: unknown, { saved, forgotten }: Flushed): void {
-    for (const client of saved) this.#dirty.add(client.settings.name);
-    for (const name of forgotten) this.#gone.add(name);
+  #failed(error: unknown, { dirty, gone }: Flushed): void {
+    for (const name of dirty) this.#dirty.add(name);
+    for (const name of gone) this.#gone.add(name);
     this.#flushDue = false;
     if (!this.#failing) {
       const consequence = 'serving on, but decisions are refused, and a crash would lose what has changed';
@@ -210,72 +219,6 @@ export class Ledger {
     this.#failing = true;
     this.#schedule(RETRY_MS);
   }
-}
-
-type Flushed = Pick<StoreBatch, 'saved' | 'forgotten'>;
-const NOTHING: Flushed = { saved: [], forgotten: [] };
-
-/** What decisions make of the clients, before anything holds. */
-class Plan {
-  readonly steps: readonly Step[];
-  readonly #registry: Registry;
-  readonly #next = new Map<string, Client | undefined>();
-  readonly #forget = new Set<string>();
-  readonly #removed = new Map<string, Client>();
-
-  constructor(registry: Registry, changes: readonly Change[]) {
-    this.#registry = registry;
-    this.steps = changes.map(change => this.#work(change));
-  }
-
-  has(name: string): boolean {
-    return this.#next.has(name);
-  }
-
-  /** What becomes of those that change. */
-  get results(): ReadonlyMap<string, Client | undefined> {
-    return this.#next;
-  }
-
-  batch(flushed: Flushed): StoreBatch {
-    const saved: Client[] = [...flushed.saved];
-    for (const [name, next] of this.#next) if (next && next !== this.#registry.find(name)) saved.push(next);
-    return {
-      saved,
-      removed: [...this.#removed.values()],
-      forgotten: [...flushed.forgotten, ...this.#forget],
-    };
-  }
-
-  #work(change: Change): Step {
-    const name = change.kind === 'add' ? change.client.settings.name : change.name;
-    const before = this.has(name) ? this.#next.get(name) : this.#registry.find(name);
-    const next = nextOf(change, before);
-    if (before !== next) this.#next.set(name, next);
-    if (change.kind === 'remove' && before) {
-      if (change.forget) this.#forget.add(name);
-      else this.#removed.set(name, before);
-    } else if (next && change.kind === 'add') {
-      this.#forget.delete(name);
-      this.#removed.delete(name);
-    }
-    return { change, before, next };
-  }
-}
-
-function nextOf(change: Change, before: Client | undefined): Client | undefined {
-  switch (change.kind) {
-    case 'add':
-      return change.client;
-    case 'remove':
-      return undefined;
-    case 'update':
-      return before && change.transition(before);
-  }
-}
-
-function isDisabling({ change, before, next }: Step): boolean {
-  return change.kind === 'update' && before?.enabled === true && next?.enabled === false;
 }
 
 /** What holds only while the server runs is not worth a write: a check that begins, a request that waits. */

@@ -27,7 +27,9 @@ export class Registry {
   /** @param keyId lower-case hexadecimal */
   findByKeyId(keyId: string): Client | undefined {
     const name = this.#nameByKeyId.get(keyId);
-    return name === undefined ? undefined : this.#byName.get(name);
+    const client = name === undefined ? undefined : this.#byName.get(name);
+    // While several clients change their keys, one after the other, the index may be ahead of one of them.
+    return client?.settings.keyId === keyId ? client : undefined;
   }
 
   /**
@@ -45,8 +47,9 @@ export class Registry {
     return client;
   }
 
-  /** @param client with a name and a key ID that nobody else has */
+  /** @param client with a key ID that nobody else has; who has its name makes way */
   add(client: Client, by: Origin): void {
+    this.remove(client.settings.name, by);
     this.#put(client);
     this.events.emit({ kind: 'added', client, by });
   }

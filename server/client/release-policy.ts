@@ -23,15 +23,17 @@ export type Verdict =
  * @param nowMs milliseconds since the Unix epoch
  */
 export function findRefusal(client: Client | undefined, keyId: string, nowMs: number): Refusal | undefined {
-  if (!client) return unknown(keyId);
+  const refusal = findObstacle(client, keyId, nowMs);
+  return refusal ?? (client && approvalNow(client, nowMs) === false ? denied(client) : undefined);
+}
+
+/** What of that no operator's approval could clear away. */
+export function findObstacle(client: Client | undefined, keyId: string, nowMs: number): Refusal | undefined {
+  if (!client || client.settings.keyId !== keyId) return unknown(keyId);
   const { name } = client.settings;
   if (!client.enabled) return refuse(client, 'disabled', `client ${name} is disabled`);
   // Timers can be late; a client's time is not.
-  if (isExpired(client, nowMs)) return refuse(client, 'disabled', `client ${name} has expired`);
-  if (approvalNow(client, nowMs) === false) {
-    return refuse(client, 'denied', `client ${name} was denied by an operator`);
-  }
-  return undefined;
+  return isExpired(client, nowMs) ? refuse(client, 'disabled', `client ${name} has expired`) : undefined;
 }
 
 /**
@@ -62,7 +64,12 @@ export function approvalNow({ approval }: Client, nowMs: number): boolean | unde
   return approval && approval.untilMs > nowMs ? approval.granted : undefined;
 }
 
-function unknown(keyId: string): Refusal {
+export function denied(client: Client): Refusal {
+  return refuse(client, 'denied', `client ${client.settings.name} was denied by an operator`);
+}
+
+/** Nobody has this key: or not any more, or somebody else than the one who was asked for. */
+export function unknown(keyId: string): Refusal {
   return refuse(undefined, 'unknown', `unknown key ID ${keyId.toUpperCase()}`);
 }
 

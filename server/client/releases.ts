@@ -1,4 +1,5 @@
 import type { Client } from './client.js';
+import { isExpired } from './client.js';
 
 /** A request has begun to wait for an operator. */
 export function requestApproval(client: Client, nowMs: number): Client {
@@ -20,8 +21,11 @@ export function countRelease(client: Client, nowMs: number): Client {
   return { ...client, releases: client.releases + 1, lastReleaseMs: nowMs };
 }
 
-/** The secret was sent: a machine that boots cannot answer checks for a while. */
+/**
+ * The secret was sent: a machine that boots cannot answer checks for a while, its first one neither. A client whose time
+ * was up meanwhile is not brought back.
+ */
 export function extendAfterRelease(client: Client, nowMs: number): Client {
-  if (!client.enabled) return client;
-  return { ...client, expiresMs: nowMs + client.settings.extendedTimeoutMs };
+  if (!client.enabled || isExpired(client, nowMs)) return client;
+  return { ...client, unchecked: false, expiresMs: nowMs + client.settings.extendedTimeoutMs };
 }

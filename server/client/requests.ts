@@ -1,10 +1,10 @@
 import type { Log } from '../../common/log.js';
 import type { Client } from './client.js';
-import type { Origin, Peer } from './events.js';
+import type { ClientEvent, Origin, Peer } from './events.js';
 import type { Ledger } from './ledger.js';
 import type { Registry } from './registry.js';
 import type { Refusal } from './release-policy.js';
-import { approvalNow, decideRelease, findRefusal } from './release-policy.js';
+import { decideRelease, denied, findObstacle, findRefusal, unknown } from './release-policy.js';
 import {
   approve,
   countRelease,
@@ -18,7 +18,10 @@ export type FinalVerdict = { readonly kind: 'release'; readonly client: Client }
 
 /** Somebody who has proved a key asks for the secret that belongs to it. */
 export interface ReleaseRequest {
-  /** Never rejects. Does not settle when the request is closed before it is decided. */
+  /**
+   * Never rejects. Does not settle when the request is closed before it is decided. A release holds for the turn in
+   * which it settles: the secret is sent then, or not at all.
+   */
   readonly verdict: Promise<FinalVerdict>;
   /** The secret has been sent. */
   sent(): void;
@@ -39,32 +42,68 @@ export interface RequestEffects {
  */
 const COUNT_WAIT_MS = 2_000;
 
+/** A request of a client that was known when it came, until it is closed or refused. */
+interface OpenRequest {
+  /** The client's: should its key become another client's, the request does not go with it. */
+  readonly name: string;
+  readonly keyId: string;
+  readonly peer: Peer;
+  readonly sinceMs: number;
+  readonly answer: (verdict: FinalVerdict) => void;
+  phase: 'waiting' | 'counting' | 'released' | 'sent' | 'over';
+  /** Whether the client counts it among those that wait for an operator. */
+  isPending: boolean;
+  /** As it was when its secret was released. */
+  released: Client | undefined;
+  cancelTimer: () => void;
+}
+
 /** All requests for secrets, those that wait for an operator among them. */
 export class Requests {
   readonly #registry: Registry;
   readonly #ledger: Ledger;
   readonly #log: Log;
   readonly #effects: RequestEffects;
-  readonly #waiting = new Map<string, Set<WaitingRequest>>();
+  readonly #open = new Map<string, Set<OpenRequest>>();
 
   constructor(registry: Registry, ledger: Ledger, log: Log, effects: RequestEffects) {
     this.#registry = registry;
     this.#ledger = ledger;
     this.#log = log;
     this.#effects = effects;
-    registry.events.subscribe(event => {
-      if (event.kind === 'changed' || event.kind === 'removed') this.#reconsider(event.client.settings.name);
-    });
+    registry.events.subscribe(event => this.#hear(event));
   }
 
   /** @param keyId that was proven, lower-case hexadecimal */
   ask(keyId: string, peer: Peer): ReleaseRequest {
-    const first = decideRelease(this.#registry.findByKeyId(keyId), keyId, this.#effects.nowMs(), false);
-    if (first.kind === 'wait') return this.#wait(first.client, keyId, peer, first.delayMs);
-    const sent = () => {
-      if (first.client) this.#sent(keyId, peer, first.client);
+    const sinceMs = this.#effects.nowMs();
+    const first = decideRelease(this.#registry.findByKeyId(keyId), keyId, sinceMs, false);
+    if (first.kind === 'refuse') {
+      this.#emitRefused(first, keyId, peer);
+      return { verdict: Promise.resolve(first), sent: () => {}, close: () => {} };
+    }
+    let answer!: (verdict: FinalVerdict) => void;
+    const verdict = new Promise<FinalVerdict>(resolve => {
+      answer = resolve;
+    });
+    const { name } = first.client.settings;
+    const request: OpenRequest = {
+      name,
+      keyId,
+      peer,
+      sinceMs,
+      answer,
+      phase: 'waiting',
+      isPending: false,
+      released: undefined,
+      cancelTimer: () => {},
     };
-    return { verdict: this.#conclude(first, keyId, peer), sent, close: () => {} };
+    const others = this.#open.get(name);
+    if (others) others.add(request);
+    else this.#open.set(name, new Set([request]));
+    if (first.kind === 'wait') this.#wait(request, first.delayMs);
+    else void this.#count(request);
+    return { verdict, sent: () => this.#sent(request), close: () => this.#close(request) };
   }
 
   /**
@@ -83,99 +122,121 @@ export class Requests {
     ]);
   }
 
-  #wait(client: Client, keyId: string, peer: Peer, delayMs: number): ReleaseRequest {
-    const { name } = client.settings;
-    let decide!: (verdict: Promise<FinalVerdict>) => void;
-    const verdict = new Promise<FinalVerdict>(resolve => {
-      decide = resolve;
+  #wait(request: OpenRequest, delayMs: number): void {
+    const { name, keyId, peer, sinceMs } = request;
+    request.isPending = true;
+    request.cancelTimer = this.#effects.after(delayMs, () => {
+      const outcome = decideRelease(this.#registry.find(name), keyId, this.#effects.nowMs(), true);
+      if (outcome.kind === 'refuse') this.#refuse(request, outcome);
+      else void this.#count(request);
     });
-    let isOpen = true;
-    const close = () => {
-      if (!isOpen) return;
-      isOpen = false;
-      this.#forget(name, request);
-      this.#registry.update(name, endApprovalRequest);
-    };
-    const settle = (outcome: FinalVerdict) => {
-      this.#forget(name, request);
-      decide(this.#conclude(outcome, keyId, peer));
-      if (outcome.kind === 'refuse') close();
-    };
-    const cancel = this.#effects.after(delayMs, () => {
-      const holder = this.#registry.findByKeyId(keyId);
-      const outcome = decideRelease(holder, keyId, this.#effects.nowMs(), true);
-      if (outcome.kind !== 'wait') settle(outcome);
-    });
-    const request: WaitingRequest = { keyId, settle, cancel };
-    const others = this.#waiting.get(name);
-    if (others) others.add(request);
-    else this.#waiting.set(name, new Set([request]));
-    const nowMs = this.#effects.nowMs();
-    const waiting = this.#registry.update(name, current => requestApproval(current, nowMs)) ?? client;
-    this.#registry.events.emit({ kind: 'approval-needed', client: waiting, keyId, peer, delayMs });
-    return { verdict, sent: () => this.#sent(keyId, peer, client), close };
-  }
-
-  #forget(name: string, request: WaitingRequest): void {
-    request.cancel();
-    const requests = this.#waiting.get(name);
-    requests?.delete(request);
-    if (requests?.size === 0) this.#waiting.delete(name);
-  }
-
-  /** Whether what has become of a client decides its waiting requests: another default does so only when they end. */
-  #reconsider(name: string): void {
-    for (const { keyId, settle } of this.#waiting.get(name) ?? []) {
-      const client = this.#registry.findByKeyId(keyId);
-      const nowMs = this.#effects.nowMs();
-      const refusal = findRefusal(client, keyId, nowMs);
-      if (refusal) settle(refusal);
-      else if (client && approvalNow(client, nowMs) === true) settle({ kind: 'release', client });
+    const client = this.#registry.update(name, current => requestApproval(current, sinceMs));
+    if (client && request.phase === 'waiting') {
+      this.#registry.events.emit({ kind: 'approval-needed', client, keyId, peer, delayMs });
     }
   }
 
-  async #conclude(verdict: FinalVerdict, keyId: string, peer: Peer): Promise<FinalVerdict> {
-    const outcome = verdict.kind === 'release' ? await this.#count(verdict.client, keyId) : verdict;
-    if (outcome.kind === 'refuse') {
-      const { client } = outcome;
-      this.#registry.events.emit({ kind: 'refused', client, keyId, peer, refusal: outcome });
+  /** What becomes of open requests when something becomes of their client. Another default counts when the wait ends. */
+  #hear(event: ClientEvent): void {
+    const requests = event.client && this.#open.get(event.client.settings.name);
+    for (const request of requests ?? []) {
+      if (request.phase !== 'waiting' && request.phase !== 'counting') {
+        if (event.kind === 'removed') request.isPending = false;
+        continue;
+      }
+      if (event.kind === 'changed') {
+        const client = this.#registry.find(request.name);
+        const obstacle = findObstacle(client, request.keyId, this.#effects.nowMs());
+        if (obstacle) this.#refuse(request, obstacle);
+      } else if (event.kind === 'removed') {
+        // Who comes after it with the same name is another.
+        request.isPending = false;
+        this.#refuse(request, unknown(request.keyId));
+      } else if (event.kind === 'approved') this.#hearOperator(request, event.client, event.granted);
     }
-    return outcome;
+  }
+
+  /**
+   * A decision is for all that waited when it was made, however short it holds and however long the disk took to store
+   * it; and for what came while it held.
+   */
+  #hearOperator(request: OpenRequest, client: Client, granted: boolean): void {
+    if (!client.approval || request.sinceMs > client.approval.untilMs) return;
+    if (!granted) this.#refuse(request, denied(client));
+    else if (request.phase === 'waiting') void this.#count(request);
   }
 
   /** Counts a release before it is made, and looks again: the client may have been disabled meanwhile. */
-  async #count(client: Client, keyId: string): Promise<FinalVerdict> {
-    const { name } = client.settings;
+  async #count(request: OpenRequest): Promise<void> {
+    const { name, keyId, answer } = request;
+    request.cancelTimer();
+    request.phase = 'counting';
     const nowMs = this.#effects.nowMs();
     const transition = (current: Client) => countRelease(current, nowMs);
-    const stored = this.#ledger.decide([{ kind: 'update', name, transition }]).then(
-      () => 'stored',
-      () => 'failed',
-    );
-    let cancel = () => {};
+    const counted = this.#ledger
+      .decide([{ kind: 'update', name, transition }])
+      // The count itself is not lost: it is written when the disk can be written again.
+      .catch(() => void this.#registry.update(name, transition))
+      .then(() => 'counted');
     const late = new Promise<string>(resolve => {
-      cancel = this.#effects.after(COUNT_WAIT_MS, () => resolve('late'));
+      request.cancelTimer = this.#effects.after(COUNT_WAIT_MS, () => resolve('late'));
     });
-    const outcome = await Promise.race([stored, late]);
-    cancel();
-    if (outcome === 'late') this.#log.error(`${name}: releasing, although the state is not stored after 2 s`);
-    // The count itself is not lost: it is written when the disk can be written again.
-    if (outcome === 'failed') this.#registry.update(name, transition);
-    const holder = this.#registry.findByKeyId(keyId);
-    const refusal = findRefusal(holder, keyId, this.#effects.nowMs());
-    return refusal ?? { kind: 'release', client: holder ?? client };
+    const outcome = await Promise.race([counted, late]);
+    request.cancelTimer();
+    if (request.phase !== 'counting') return;
+    const client = this.#registry.find(name);
+    const refusal = this.#refusalOf(client, keyId) ?? this.#refusalOf(this.#ledger.foresee(name), keyId);
+    if (refusal || !client) {
+      this.#refuse(request, refusal ?? unknown(keyId));
+      return;
+    }
+    if (outcome === 'late') {
+      this.#log.error(`${name}: releasing, although the state is not stored after ${COUNT_WAIT_MS / 1000} s`);
+    }
+    request.phase = 'released';
+    request.released = client;
+    answer({ kind: 'release', client });
   }
 
-  #sent(keyId: string, peer: Peer, asked: Client): void {
+  #refusalOf(client: Client | undefined, keyId: string): Refusal | undefined {
+    return findRefusal(client, keyId, this.#effects.nowMs());
+  }
+
+  #refuse(request: OpenRequest, refusal: Refusal): void {
+    this.#end(request);
+    this.#emitRefused(refusal, request.keyId, request.peer);
+    request.answer(refusal);
+    this.#endPending(request);
+  }
+
+  #emitRefused(refusal: Refusal, keyId: string, peer: Peer): void {
+    this.#registry.events.emit({ kind: 'refused', client: refusal.client, keyId, peer, refusal });
+  }
+
+  #sent(request: OpenRequest): void {
+    const { name, keyId, peer, released } = request;
+    if (request.phase !== 'released' || !released) return;
+    request.phase = 'sent';
     const nowMs = this.#effects.nowMs();
-    const extend = (client: Client) => extendAfterRelease(client, nowMs);
-    const client = this.#registry.update(asked.settings.name, extend) ?? asked;
+    const client = this.#registry.update(name, current => extendAfterRelease(current, nowMs)) ?? released;
     this.#registry.events.emit({ kind: 'released', client, keyId, peer });
   }
-}
 
-interface WaitingRequest {
-  readonly keyId: string;
-  settle(verdict: FinalVerdict): void;
-  cancel(): void;
+  #close(request: OpenRequest): void {
+    if (request.phase === 'over') return;
+    this.#end(request);
+    this.#endPending(request);
+  }
+
+  #end(request: OpenRequest): void {
+    request.phase = 'over';
+    request.cancelTimer();
+    const requests = this.#open.get(request.name);
+    requests?.delete(request);
+    if (requests?.size === 0) this.#open.delete(request.name);
+  }
+
+  #endPending({ name, isPending }: OpenRequest): void {
+    if (isPending) this.#registry.update(name, endApprovalRequest);
+  }
 }

@@ -1,5 +1,5 @@
 import { isSuccess } from './checks.js';
-import type { Client } from './client.js';
+import type { Approval, Client } from './client.js';
 import { createClient, expiryReason, start } from './client.js';
 import type { ChangeableSettings } from './settings-change.js';
 import { CHANGEABLE_SETTINGS, isSameValue, mergeSettings } from './settings-change.js';
@@ -20,9 +20,9 @@ export interface Restored {
 export interface RestoreEffects {
   readonly nowMs: number;
   /** In [0, 1): spreads the first checks. */
-  random(): number;
+  readonly random: () => number;
   /** Tells a secret from another, as in StoredSettings. */
-  digest(secret: Uint8Array): string;
+  readonly digest: (secret: Uint8Array) => string;
 }
 
 /**
@@ -45,13 +45,15 @@ export function restoreClients(
     const { name } = settings;
     const before = storedByName.get(name);
     storedByName.delete(name);
-    if (before?.removed && isUnchanged(settings, before, effects)) removed.push(name);
-    else if (!before || before.removed) {
+    if (!before || (before.removed && !isUnchanged(settings, before, effects))) {
       clients.push(createClient(settings, effects.nowMs, effects.random()));
-    } else clients.push(restoreClient(settings, before, effects));
-    const now = clients.at(-1);
-    if (before?.state.enabled && now && !now.enabled && !hasOtherEnabled(settings, before)) {
-      expired.push({ name, reason: outageReason(now, effects.nowMs) });
+    } else if (before.removed) removed.push(name);
+    else {
+      const client = restoreClient(settings, before, effects);
+      clients.push(client);
+      if (before.state.enabled && !client.enabled && !hasOtherEnabled(settings, before)) {
+        expired.push({ name, reason: outageReason(client, effects.nowMs) });
+      }
     }
   }
   // What is left is not in the configuration.
@@ -101,21 +103,31 @@ function restoreState(
   { nowMs, random }: RestoreEffects,
 ): Client {
   const { createdMs, lastEnabledMs, lastCheckedOkMs, lastCheck, lastApprovalRequestMs } = stored.state;
-  const { approval, releases, lastReleaseMs } = stored.state;
+  const { releases, lastReleaseMs } = stored.state;
   const client: Client = {
     ...createClient({ ...settings, enabled: false }, nowMs, 0),
     settings,
     configured,
     createdMs,
-    lastEnabledMs,
+    // One that the configuration enables now is enabled now.
+    lastEnabledMs: enabled && !stored.state.enabled ? undefined : lastEnabledMs,
     lastCheckedOkMs,
     lastCheck,
     lastApprovalRequestMs,
-    approval,
+    approval: restoreApproval(stored, settings, nowMs),
     releases,
     lastReleaseMs,
   };
   return enabled ? start(client, nowMs, random()) : client;
+}
+
+/** Should the clock have been set back meanwhile, it holds no longer than if it were given now. */
+function restoreApproval(
+  { state: { approval } }: StoredClient,
+  { approvalDurationMs }: ClientSettings,
+  nowMs: number,
+): Approval | undefined {
+  return approval && { ...approval, untilMs: Math.min(approval.untilMs, nowMs + approvalDurationMs) };
 }
 
 /** An outage of the server is no fault of a client that has answered until then. */
@@ -142,7 +154,7 @@ function isUnchanged(configured: ClientSettings, stored: StoredClient, effects: 
   );
 }
 
-/** What the configuration said then; another secret is an empty one, since only its digest is known. */
+/** What the configuration said then; for another secret, of which only the digest is known, there is one of another length. */
 function settingsThen(
   configured: ClientSettings,
   { configured: before }: StoredClient,
@@ -150,7 +162,10 @@ function settingsThen(
 ): ClientSettings {
   if (!before) return configured;
   const { secretDigest, ...settings } = before;
-  const secret = digest(configured.secret) === secretDigest ? configured.secret : new Uint8Array();
+  const secret =
+    digest(configured.secret) === secretDigest
+      ? configured.secret
+      : new Uint8Array(configured.secret.length + 1);
   return { ...settings, name: configured.name, secret };
 }
 

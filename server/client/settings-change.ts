@@ -28,22 +28,21 @@ export function isSameValue(a: unknown, b: unknown): boolean {
 
 /**
  * Changes settings of a client at run time (docs/original-client-life.md, section 8): another timeout moves the expiry
- * by the difference, and disables at once if that is past; another interval begins anew with a check now.
+ * by the difference, and disables at once if that is past; an interval, be it the same, begins anew with a check now.
  */
 export function changeSettings(client: Client, changes: Partial<ChangeableSettings>, nowMs: number): Client {
   const { settings } = client;
-  const changed = CHANGEABLE_SETTINGS.some(
+  const isOther = CHANGEABLE_SETTINGS.some(
     key => key in changes && !isSameValue(changes[key], settings[key]),
   );
-  if (!changed) return client;
-  const next = { ...client, settings: { ...settings, ...changes } };
-  if (!client.enabled) return next;
-  const intervalChanged = next.settings.intervalMs !== settings.intervalMs;
-  const moved: Client = {
-    ...next,
-    nextCheckMs: intervalChanged ? nowMs : client.nextCheckMs,
-    expiresMs: client.expiresMs && client.expiresMs + next.settings.timeoutMs - settings.timeoutMs,
-  };
+  const changed = isOther ? { ...client, settings: { ...settings, ...changes } } : client;
+  const { expiresMs } = client;
+  if (expiresMs === undefined) return changed;
+  const begun =
+    changes.intervalMs === undefined ? changed : { ...changed, nextCheckMs: nowMs, unchecked: false };
+  const movedMs = changed.settings.timeoutMs - settings.timeoutMs;
+  if (movedMs === 0) return begun;
+  const moved = { ...begun, expiresMs: expiresMs + movedMs };
   return isExpired(moved, nowMs) ? disable(moved) : moved;
 }
 
@@ -68,8 +67,11 @@ export function mergeSettings(
 /** Takes over what the configuration says of a client now. */
 export function reconfigure(client: Client, configured: ClientSettings, nowMs: number): Client {
   const before = client.configured ?? configured;
-  const settings = mergeSettings(client.settings, before, configured);
-  const changed: Client = { ...changeSettings(client, settings, nowMs), settings, configured };
+  // What it had never named and names now is the configuration's.
+  const settings = client.configured ? mergeSettings(client.settings, before, configured) : configured;
+  const others = CHANGEABLE_SETTINGS.filter(key => !isSameValue(settings[key], client.settings[key]));
+  const changes = Object.fromEntries(others.map(key => [key, settings[key]]));
+  const changed: Client = { ...changeSettings(client, changes, nowMs), settings, configured };
   if (configured.enabled === before.enabled) return changed;
   return configured.enabled ? enable(changed, nowMs) : disable(changed);
 }

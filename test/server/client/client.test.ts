@@ -75,7 +75,7 @@ test('a disabled client is due for nothing, and nothing but an operator enables 
   ]) {
     assert.equal(after, off);
   }
-  assert.equal(decideRelease(off, 'ab', START_MS, false).kind, 'refuse');
+  assert.equal(decideRelease(off, settings.keyId ?? '', START_MS, false).kind, 'refuse');
 });
 
 test('a client that is configured as disabled is not checked', () => {
@@ -86,8 +86,8 @@ test('a client that is configured as disabled is not checked', () => {
 
 test('a client that has expired gets nothing, also before anybody has noticed', () => {
   const client = started();
-  assert.equal(decideRelease(client, 'ab', START_MS + 2499, false).kind, 'release');
-  const verdict = decideRelease(client, 'ab', START_MS + 2500, false);
+  assert.equal(decideRelease(client, settings.keyId ?? '', START_MS + 2499, false).kind, 'release');
+  const verdict = decideRelease(client, settings.keyId ?? '', START_MS + 2500, false);
   assert.equal(verdict.kind === 'refuse' && verdict.reason, 'client client1 has expired');
 });
 
@@ -111,14 +111,14 @@ test('whatever happens in whatever order, no release follows an expiry and only 
       nowMs += random(1500);
       const before = client;
       if (isExpired(client, nowMs)) {
-        assert.equal(decideRelease(client, 'ab', nowMs, false).kind, 'refuse');
+        assert.equal(decideRelease(client, settings.keyId ?? '', nowMs, false).kind, 'refuse');
         client = disable(client);
       } else {
         const happens = [
           () => tick(client, nowMs),
           () => endCheck(client, random(2) === 0 ? OK : FAILED, nowMs),
           () =>
-            decideRelease(client, 'ab', nowMs, false).kind === 'release'
+            decideRelease(client, settings.keyId ?? '', nowMs, false).kind === 'release'
               ? extendAfterRelease(client, nowMs)
               : client,
         ];
