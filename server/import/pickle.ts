@@ -19,7 +19,7 @@ export type PickleValue =
   | Map<PickleValue, PickleValue>;
 
 /**
- * Steps of a pickle, and with them its values and what it remembers: ten thousand clients have 2.3 million, and the
+ * Steps of a pickle, and with them its values and what it remembers: ten thousand clients have 2.6 million, and the
  * original takes a quarter of an hour to write them.
  */
 export const PICKLE_STEPS_LIMIT = 4_000_000;
