@@ -1,4 +1,5 @@
 import { describeError, MandosError } from '../../common/errors.js';
+import { printable } from '../../common/log.js';
 import type { ClientSettings } from '../client/settings.js';
 import type { ConfigFiles } from '../config/files.js';
 import type { ImportedClient, OriginalState } from './imported-client.js';
@@ -52,7 +53,9 @@ function readState(file: string, files: Pick<ConfigFiles, 'read'>): OriginalStat
         return readOriginalState(content.bytes);
       } catch (error) {
         if (!(error instanceof MandosError)) throw error;
-        throw new MandosError(error.code, `${file} ${describeError(error)} (${FORMATS})`, { cause: error });
+        throw new MandosError(error.code, printable(`${file} ${describeError(error)} (${FORMATS})`), {
+          cause: error,
+        });
       }
   }
 }

@@ -1,4 +1,5 @@
 import { counted } from '../../common/counted.js';
+import { printable } from '../../common/log.js';
 import { overridesOf } from '../client/restore.js';
 import type { ChangeableSettings } from '../client/settings-change.js';
 import type { ImportPlan } from './plan.js';
@@ -24,5 +25,7 @@ export function describeImport(file: string, plan: ImportPlan): string[] {
   ];
   const what = `imported ${counted(clients.length + removed.length, 'client')} from ${file}`;
   const not = skipped.length > 0 ? `; skipped ${skipped.length} not in clients.conf: ${listed(skipped)}` : '';
-  return [`${what}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}${not}`, ...notes];
+  const summary = `${what}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}${not}`;
+  // Names of the file are anything.
+  return [summary, ...notes].map(printable);
 }

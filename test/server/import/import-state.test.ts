@@ -89,3 +89,13 @@ test('a line shows the first names only', () => {
   const [summary] = describeImport(FILE, { clients: [], removed: [], skipped, notes: [] });
   assert.match(summary ?? '', /^imported 0 clients from \/root\/state; skipped 25 .*, c19 and 5 more$/);
 });
+
+test('what a file calls its clients cannot speak to a terminal', async () => {
+  const odd = 'c1\x1b[2J\nforged';
+  const files = memoryFiles({ [FILE]: JSON.stringify({ [odd]: properties(odd) }) });
+  const [summary, ...others] = describeImport(FILE, await importState(FILE, [], files, NOW_MS));
+  assert.match(summary ?? '', /skipped 1 not in clients\.conf: c1\\x1b\[2J\\x0aforged$/);
+  assert.deepEqual(others, []);
+  const broken = memoryFiles({ [FILE]: JSON.stringify({ [odd]: properties(odd, { Host: 1 }) }) });
+  assert.match((await fault(broken)).message, /Host for the client c1\\x1b\[2J\\x0aforged /);
+});
