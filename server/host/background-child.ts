@@ -32,7 +32,6 @@ export function background(): Background | undefined {
   report.once('close', () => {
     if (!isReady) process.exit(1);
   });
-  report.resume();
   report.unref();
   return {
     get isReady() {

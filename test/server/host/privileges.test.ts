@@ -59,7 +59,8 @@ const READ_SEARCH = '0000000000000004';
 test('all threads run as the user, without groups, and capabilities are out of force', ROOT, async t => {
   const { shown, script } = await run(
     t,
-    `await fs.promises.readFile('/dev/null'); // starts the threads for files
+    `process.setgroups([4, 24]);
+    await fs.promises.readFile('/dev/null'); // starts the threads for files
     drop();
     await fs.promises.readFile('/dev/null');
     for (const task of fs.readdirSync('/proc/self/task'))
