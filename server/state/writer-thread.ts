@@ -1,4 +1,14 @@
-import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -20,6 +30,10 @@ import type { Answer, Change, Request, WriterOptions } from './writer-protocol.j
 const MAP_BYTES = 16 * 1024 ** 3;
 /** Entries of one transaction when a file is written anew: these stand in memory until they are on the disk. */
 const COPY_BATCH = 5_000;
+/** More than LMDB's lock file needs for so few readers. */
+const LOCK_BYTES = 4096;
+/** Of a new database: its two meta pages, however large pages are, and a first record. */
+const NEW_BYTES = 256 * 1024;
 
 /** For its file and its lock file; an option that lmdb's types do not have. */
 const PRIVATE = { permissionsMode: 0o600 };
@@ -30,6 +44,7 @@ const { path } = workerData as WriterOptions;
 let database: Database | undefined;
 
 function openDatabase(file: string): Database {
+  prepareLockFile(`${file}-lock`);
   return open({
     path: file,
     keyEncoding: 'binary',
@@ -44,11 +59,31 @@ function openDatabase(file: string): Database {
   }) as Database;
 }
 
+/**
+ * Makes sure that there is room for LMDB's lock file, which it maps into memory: where there is none, touching that ends
+ * the process (SIGBUS). What a process that was killed has left there says nothing any more, as the directory is ours.
+ */
+function prepareLockFile(lockFile: string): void {
+  const fd = openSync(lockFile, constants.O_RDWR | constants.O_CREAT, 0o600);
+  try {
+    writeSync(fd, Buffer.alloc(LOCK_BYTES), 0, LOCK_BYTES, 0);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Makes sure that there is room for a new database: lmdb ends the process (SIGSEGV) when there is none for its head. */
+function checkRoom(file: string): void {
+  writeFileSync(file, Buffer.alloc(NEW_BYTES), { mode: 0o600 });
+  truncateSync(file);
+}
+
 /** Writes the whole state to a new file, which then takes the old one's place, or fails and leaves the old one. */
 async function rebuild(entries: Iterable<Entry>): Promise<void> {
   const fresh = `${path}.new`;
   removeDatabase(fresh);
   try {
+    checkRoom(fresh);
     const copy = openDatabase(fresh);
     try {
       putAll(copy, entries);
@@ -113,8 +148,6 @@ async function start(changes: readonly Change[] | undefined): Promise<void> {
 }
 
 function openExisting(): Database {
-  // What a process that was killed has left there says nothing any more: the directory is ours alone.
-  rmSync(`${path}-lock`, { force: true });
   database = openDatabase(path);
   return database;
 }
