@@ -73,20 +73,18 @@ export class DatagramQueue {
   }
 
   #trySend(datagram: Uint8Array): 'sent' | 'full' | 'absent' {
-    // Twice: a receiver that has restarted is seen when the old socket fails.
-    for (let tries = 0; tries < 2; tries++) {
-      try {
-        this.#fd ??= connectDatagramSocket(this.#path);
-      } catch {
-        return 'absent';
-      }
-      const error = sendDatagram(this.#fd, datagram);
-      // One that is too long for the receiver would always be.
-      if (error === undefined || error === 'EMSGSIZE') return 'sent';
-      if (error === 'EAGAIN' || error === 'ENOBUFS') return 'full';
-      closeSync(this.#fd);
-      this.#fd = undefined;
+    try {
+      this.#fd ??= connectDatagramSocket(this.#path);
+    } catch {
+      return 'absent';
     }
+    const error = sendDatagram(this.#fd, datagram);
+    // One that is too long for the receiver would always be.
+    if (error === undefined || error === 'EMSGSIZE') return 'sent';
+    if (error === 'EAGAIN' || error === 'ENOBUFS') return 'full';
+    // The receiver has gone, or restarted: the next try connects anew.
+    closeSync(this.#fd);
+    this.#fd = undefined;
     return 'absent';
   }
 }
