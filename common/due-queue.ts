@@ -1,10 +1,17 @@
+interface Entry<Key> {
+  readonly key: Key;
+  dueMs: number;
+  /** Where it is in the heap. */
+  place: number;
+}
+
 /**
- * Keys in the order of when they are due: a binary heap in which each key has one place, so that setting or deleting
+ * Keys in the order of when they are due: a binary heap in which each entry knows its place, so that setting or deleting
  * one of 100,000 takes some twenty steps.
  */
 export class DueQueue<Key> {
-  readonly #heap: { readonly key: Key; dueMs: number }[] = [];
-  readonly #places = new Map<Key, number>();
+  readonly #heap: Entry<Key>[] = [];
+  readonly #entries = new Map<Key, Entry<Key>>();
 
   /** When the first is due; Infinity when there is none. */
   get nextMs(): number {
@@ -13,22 +20,23 @@ export class DueQueue<Key> {
 
   /** Sets when a key is due, whether it is there already or not. */
   set(key: Key, dueMs: number): void {
-    const place = this.#places.get(key) ?? this.#heap.length;
-    const entry = this.#heap[place];
+    let entry = this.#entries.get(key);
     if (entry) entry.dueMs = dueMs;
-    else this.#put(place, { key, dueMs });
-    this.#settle(place);
+    else {
+      entry = { key, dueMs, place: this.#heap.length };
+      this.#entries.set(key, entry);
+    }
+    this.#settle(entry);
   }
 
   delete(key: Key): void {
-    const place = this.#places.get(key);
-    const last = this.#heap.at(-1);
-    if (place === undefined || last === undefined) return;
-    this.#heap.pop();
-    this.#places.delete(key);
-    if (last.key === key) return;
-    this.#put(place, last);
-    this.#settle(place);
+    const entry = this.#entries.get(key);
+    if (!entry) return;
+    this.#entries.delete(key);
+    const last = this.#heap.pop();
+    if (!last || last === entry) return;
+    last.place = entry.place;
+    this.#settle(last);
   }
 
   /** Takes out the first key that is due, or undefined. */
@@ -39,40 +47,31 @@ export class DueQueue<Key> {
     return first.key;
   }
 
-  #put(place: number, entry: { readonly key: Key; dueMs: number }): void {
-    this.#heap[place] = entry;
-    this.#places.set(entry.key, place);
-  }
-
-  /** Moves the entry at a place up or down to where it belongs. */
-  #settle(from: number): void {
-    let place = from;
-    for (
-      let parent = (place - 1) >> 1;
-      place > 0 && this.#isBefore(place, parent);
-      parent = (place - 1) >> 1
-    ) {
-      this.#swap(place, parent);
-      place = parent;
+  /** Puts an entry where it belongs, from its place on up or down; the others make room. */
+  #settle(entry: Entry<Key>): void {
+    while (entry.place > 0) {
+      const parent = this.#heap[(entry.place - 1) >> 1];
+      if (!parent || parent.dueMs <= entry.dueMs) break;
+      this.#exchange(entry, parent);
     }
     for (;;) {
-      const [left, right] = [2 * place + 1, 2 * place + 2];
-      const child = this.#isBefore(right, left) ? right : left;
-      if (!this.#isBefore(child, place)) return;
-      this.#swap(place, child);
-      place = child;
+      const child = this.#earlierChild(entry.place);
+      if (!child || child.dueMs >= entry.dueMs) break;
+      this.#exchange(entry, child);
     }
+    this.#heap[entry.place] = entry;
   }
 
-  /** Whether the entry at one place is due before that at another; a place behind the end is never before. */
-  #isBefore(a: number, b: number): boolean {
-    return (this.#heap[a]?.dueMs ?? Infinity) < (this.#heap[b]?.dueMs ?? Infinity);
+  #earlierChild(place: number): Entry<Key> | undefined {
+    const [left, right] = [this.#heap[2 * place + 1], this.#heap[2 * place + 2]];
+    return left && right && right.dueMs < left.dueMs ? right : left;
   }
 
-  #swap(a: number, b: number): void {
-    const [first, second] = [this.#heap[a], this.#heap[b]];
-    if (!first || !second) return;
-    this.#put(a, second);
-    this.#put(b, first);
+  /** Gives the place of an entry that is being settled to the other; that entry itself is put down at the end. */
+  #exchange(entry: Entry<Key>, other: Entry<Key>): void {
+    const { place } = entry;
+    entry.place = other.place;
+    other.place = place;
+    this.#heap[place] = other;
   }
 }

@@ -83,7 +83,12 @@ export class Lane {
 
   #plan(): void {
     const { runSize, runsMax, collectMs } = this.#options;
-    while (this.#waiting.size >= runSize && this.#runs < runsMax) this.#start();
+    while (this.#waiting.size >= runSize && this.#runs < runsMax) {
+      this.#start();
+      // Those that are left have waited for less: they need not go yet.
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
     if (this.#timer !== undefined || this.#waiting.size === 0 || this.#runs >= runsMax) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
