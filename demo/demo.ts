@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeContainer, opensContainer } from './container.js';
@@ -61,7 +61,7 @@ function startServer(directory: string, network: DemoNetwork): Program {
     '--no-dbus',
     '--debuglevel=INFO',
     `--configdir=${directory}`,
-    `--statedir=${directory}`,
+    `--statedir=${join(directory, 'state')}`,
     ...network.serverOptions,
   ]);
 }
@@ -119,6 +119,8 @@ async function run(directory: string, network: DemoNetwork): Promise<void> {
 
 async function main(): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), 'mandos-demo-'));
+  // Started as root, the server runs as another user, and must get to its state.
+  chmodSync(directory, 0o711);
   let network: DemoNetwork | undefined;
   let status = 1;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

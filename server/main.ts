@@ -6,33 +6,47 @@ import { printOut } from '../common/output.js';
 import { checkConfig } from './check-config.js';
 import { PROGRAM } from './command-line.js';
 import { systemFiles } from './config/files.js';
+import { background } from './host/background-child.js';
+import { runInBackground } from './host/background.js';
+import { loadOptions } from './options.js';
+import { catchSignals } from './signals.js';
 
 /** Exit status of argparse, and so of the original, for a wrong command line. */
 const EXIT_USAGE = 2;
 
 async function main(argv: readonly string[]): Promise<void> {
-  try {
-    const commandLine = parseCommandLine(PROGRAM, argv);
-    if (commandLine.kind === 'print') {
-      printOut(commandLine.text);
-    } else if (commandLine.values.has('check')) {
-      const { text, exitStatus } = checkConfig(commandLine.values, systemFiles);
-      printOut(text);
-      process.exitCode = exitStatus;
-    } else {
+  const commandLine = parseCommandLine(PROGRAM, argv);
+  if (commandLine.kind === 'print') {
+    printOut(commandLine.text);
+    return;
+  }
+  const { values } = commandLine;
+  if (values.has('check')) {
+    const { text, exitStatus } = checkConfig(values, systemFiles);
+    printOut(text);
+    process.exitCode = exitStatus;
+    return;
+  }
+  const loaded = loadOptions(values, systemFiles);
+  if (values.has('import-state')) {
+    const { runImport } = await import('./run-import.js');
+    await runImport(values, loaded);
+  } else {
+    const child = background();
+    if (child || loaded.options.foreground) {
+      const signals = catchSignals();
       const { serve } = await import('./serve.js');
-      await serve(commandLine.values);
-    }
-  } catch (error) {
-    const log = createLog(standardErrorSink(PROGRAM.name), 'info');
-    if (error instanceof UsageError) {
-      log.error(describeError(error));
-      process.exitCode = EXIT_USAGE;
-    } else {
-      log.critical(describeError(error));
-      process.exitCode = 1;
-    }
+      await serve(values, loaded, signals, child);
+    } else process.exitCode = await runInBackground(argv);
   }
 }
 
-await main(process.argv.slice(2));
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  const log = createLog(standardErrorSink(PROGRAM.name), 'info');
+  if (error instanceof UsageError) log.error(describeError(error));
+  else log.critical(describeError(error));
+  // Whatever a start that failed has begun ends here.
+  process.exit(error instanceof UsageError ? EXIT_USAGE : 1);
+}

@@ -124,7 +124,9 @@ export class LiveConfiguration {
     for (const settings of different) known.set(settings.name, settings);
     this.#clients = clients.map(settings => known.get(settings.name) ?? settings);
     this.#sources = sources;
-    for (const line of describeClientsDifference(difference)) this.#log.warning(`reload: ${line}`);
+    const lines = describeClientsDifference(difference);
+    for (const line of lines) this.#log.warning(`reload: ${line}`);
+    if (lines.length === 0) this.#log.info('reload: the clients are as they were');
     this.#takeOver(options);
     return true;
   }

@@ -1,91 +1,169 @@
 import type { OptionValues } from '../common/cli.js';
-import { countErrors, formatFault } from '../common/config-fault.js';
 import { counted } from '../common/counted.js';
 import { endOnCrash } from '../common/crash.js';
-import { MandosError } from '../common/errors.js';
+import { describeError } from '../common/errors.js';
 import { disableCoreDumps } from '../common/libc.js';
 import type { Log, LogLevel } from '../common/log.js';
-import { createLog, standardErrorSink } from '../common/log.js';
+import { createLog } from '../common/log.js';
 import { after } from '../common/timer.js';
 import { TlsContext } from '../common/tls/tls-context.js';
+import type { AuditLog } from './audit/audit-log.js';
+import { openAuditLog } from './audit/audit-log.js';
 import { clientChecker } from './checker/client-checker.js';
 import { Scheduler } from './checker/scheduler.js';
-import { createClient } from './client/client.js';
 import { Ledger } from './client/ledger.js';
 import { Registry } from './client/registry.js';
 import { Requests } from './client/requests.js';
-import { loadClients } from './clients-config.js';
+import { restoreClients } from './client/restore.js';
+import type { StoredClient } from './client/store.js';
 import { PROGRAM } from './command-line.js';
 import { systemFiles } from './config/files.js';
 import type { Advertiser } from './discovery/advertiser.js';
 import { advertise } from './discovery/advertiser.js';
 import { logEvents } from './event-log.js';
+import type { Background } from './host/background-child.js';
+import { chooseLogSink } from './host/log-sink.js';
+import { claimPidFile, pidFilePath } from './host/pid-file.js';
+import { dropPrivileges } from './host/privileges.js';
+import { systemServiceUser } from './host/service-user.js';
+import { prepareStateDirectory } from './host/state-directory.js';
+import { notifySystemd } from './host/systemd.js';
 import { openListener, openListenPlace } from './open-listener.js';
-import type { ServerOptions } from './options.js';
-import { loadOptions } from './options.js';
+import type { LoadedOptions, ServerOptions } from './options.js';
+import { readConfiguration } from './read-configuration.js';
 import { LiveConfiguration } from './reload.js';
 import { DEFAULT_LIMITS } from './release/connection.js';
-import type { Listener } from './release/listener.js';
-import { catchSignals } from './signals.js';
+import { describeIgnored, describeRestored } from './restore-report.js';
+import type { Signals } from './signals.js';
+import { digest, openStateStore } from './state/store.js';
+import { describeStatus } from './status-report.js';
+import { stopServer } from './stop.js';
 
-/** Milliseconds that connections under way have to end when the server stops. */
-const STOP_GRACE_MS = 500;
-
-/** Runs the server until it is told to stop. */
-export async function serve(values: OptionValues): Promise<void> {
-  const signals = catchSignals();
-  const { options, faults: optionFaults } = loadOptions(values, systemFiles);
-  const { clients, sources, faults: clientFaults } = loadClients(options.configDirectory, systemFiles);
-  let logLevel: LogLevel = options.logLevel;
-  const log = createLog(standardErrorSink(PROGRAM.name), () => logLevel);
+/**
+ * Runs the server until it is told to stop; then ends the process. What needs root comes first, then root is given up.
+ * @param values of the command line
+ * @param child set when this is the process in the background
+ * @throws MandosError when it cannot start
+ */
+export async function serve(
+  values: OptionValues,
+  loaded: LoadedOptions,
+  signals: Signals,
+  child: Background | undefined,
+): Promise<void> {
+  let { options } = loaded;
+  const sink = chooseLogSink(PROGRAM.name, child);
+  const log = createLog(sink, (): LogLevel => options.logLevel);
   endOnCrash(() => log);
+  const systemd = notifySystemd();
   if (!disableCoreDumps()) log.warning('core dumps cannot be switched off');
-  const faults = [...optionFaults, ...clientFaults];
-  for (const fault of faults) log[fault.severity](formatFault(fault));
-  const errors = countErrors(faults);
-  if (errors > 0) {
-    const what = `${counted(errors, 'error')} in the configuration (see mandos --check)`;
-    throw new MandosError('CONFIGURATION', `not started: ${what}`);
-  }
-
+  const configuration = readConfiguration(loaded, log);
+  const context = new TlsContext(options.priority);
   const place = openListenPlace(options, log);
-  const startMs = nowMs();
-  const registry = new Registry(clients.map(settings => createClient(settings, startMs, Math.random())));
+  const pidFile = child && claimPidFile(pidFilePath());
+  prepareStateDirectory(options.stateDirectory);
+  let audit =
+    options.auditLog === undefined
+      ? undefined
+      : openAuditLog(options.auditLog, log, nowMs, systemServiceUser());
+  const withConfigurationAccess = dropPrivileges(log);
+
+  const store = await openStateStore(options.stateDirectory);
+  const stored = store.load();
+  if (!options.restore) for (const line of describeIgnored(stored)) log.warning(line);
+  const restored = restoreClients(configuration.clients, options.restore ? stored : [], {
+    nowMs: nowMs(),
+    random: Math.random,
+    digest,
+  });
+  for (const line of describeRestored(restored)) log.warning(line);
+  const registry = new Registry(restored.clients);
+  const ledger = new Ledger(registry, store, log, { after });
+  ledger.record(
+    restored.clients.map(({ settings }) => settings.name),
+    namesWithout(stored, options.restore ? restored.removed : []),
+  );
   registry.events.subscribe(logEvents(log));
-  log.info(counted(registry.size, 'client'));
-  const ledger = new Ledger(registry, { write: () => Promise.resolve() }, log, { after });
+  registry.events.subscribe(event => audit?.record(event));
+
   const requests = new Requests(registry, ledger, log, { nowMs, after });
   const listener = await openListener(options, place, {
-    context: new TlsContext(options.priority),
+    context,
     log,
     limits: DEFAULT_LIMITS,
     ask: (keyId, peer) => requests.ask(keyId, peer),
   });
   const scheduler = new Scheduler(registry, ledger, log, { nowMs, after, check: clientChecker(log) });
-  const configuration = new LiveConfiguration(
+  const advertiser = options.zeroconf ? startAdvertising(options, listener.port, log) : undefined;
+
+  const live = new LiveConfiguration(
     values,
     systemFiles,
-    { options, clients, sources },
+    configuration,
     { registry, ledger, log },
     {
       nowMs,
       random: Math.random,
-      withConfigurationAccess: run => run(),
+      withConfigurationAccess,
       applyOptions: changed => {
-        logLevel = changed.logLevel;
+        options = changed;
+        audit = followAudit(audit, changed, log);
       },
     },
   );
-  signals.obey({ reload: () => void configuration.reload(), status: () => {} });
-  const advertiser = options.zeroconf ? startAdvertising(options, listener.port, log) : undefined;
+  const status = () => `${counted(registry.size, 'client')}, port ${listener.port}`;
+  signals.obey({
+    reload: () => {
+      systemd.reloading();
+      void live.reload().then(() => systemd.ready(status()));
+    },
+    status: () => {
+      // Whoever asks wants to see it, whatever the level is.
+      for (const line of describeStatus(registry, nowMs())) createLog(sink, 'info').info(line);
+    },
+  });
+  log.info(status());
+  systemd.ready(status());
+  child?.ready();
+
   log.info(`stopping: ${await signals.stop}`);
-  scheduler.stop();
-  await stop(listener, advertiser);
+  systemd.stopping();
+  const isStored = await stopServer({ listener, advertiser, scheduler, ledger, store, log });
+  audit?.close();
+  pidFile?.remove();
+  process.exit(isStored ? 0 : 1);
 }
 
 /** The time of day when the process started, moved on by a clock that nobody sets. */
 function nowMs(): number {
   return performance.timeOrigin + performance.now();
+}
+
+function namesWithout(stored: readonly StoredClient[], kept: readonly string[]): string[] {
+  const keep = new Set(kept);
+  return stored.map(({ name }) => name).filter(name => !keep.has(name));
+}
+
+/** The audit log after a reload: a new file where the old one was renamed, another one, or none. */
+function followAudit(
+  audit: AuditLog | undefined,
+  { auditLog }: ServerOptions,
+  log: Log,
+): AuditLog | undefined {
+  if (auditLog === undefined) {
+    audit?.close();
+    return undefined;
+  }
+  if (audit) {
+    audit.reopen(auditLog);
+    return audit;
+  }
+  try {
+    return openAuditLog(auditLog, log, nowMs);
+  } catch (error) {
+    log.error(describeError(error));
+    return undefined;
+  }
 }
 
 function startAdvertising(options: ServerOptions, port: number, log: Log): Advertiser {
@@ -97,12 +175,4 @@ function startAdvertising(options: ServerOptions, port: number, log: Log): Adver
     ...(options.address === undefined ? {} : { address: options.address }),
   };
   return advertise(service, log);
-}
-
-/** Says goodbye, lets releases under way end, and leaves. */
-async function stop(listener: Listener, advertiser: Advertiser | undefined): Promise<void> {
-  const grace = setTimeout(() => listener.closeConnections(), STOP_GRACE_MS);
-  await Promise.all([advertiser?.stop(), listener.close()]);
-  clearTimeout(grace);
-  process.exit(0);
 }

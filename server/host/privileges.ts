@@ -8,7 +8,7 @@ import {
 import { SystemCallError } from '../../common/libc.js';
 import type { Log } from '../../common/log.js';
 import type { ServiceUser } from './service-user.js';
-import { SERVICE_USERS, systemServiceUser } from './service-user.js';
+import { isMapped, SERVICE_USERS, systemServiceUser } from './service-user.js';
 
 /**
  * Runs a function that may read any file, as far as the system allows it, and returns its result. Synchronous: what
@@ -43,6 +43,10 @@ export function dropPrivileges(
       'PRIVILEGES',
       `there is no user ${first} to run as, nor ${others.join(' or ')}: adduser --system --group ${first} makes it`,
     );
+  }
+  if (!isMapped(user)) {
+    log.info(`this user namespace has no user ${user.name}: the server stays root in it`);
+    return AS_IT_IS;
   }
   const isKept = becomeUser(user);
   log.debug(`runs as user ${user.name} (${user.uid}:${user.gid})`);

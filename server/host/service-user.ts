@@ -28,6 +28,18 @@ export function systemServiceUser(): ServiceUser | undefined {
   return findServiceUser(readText('/etc/passwd'), readText('/etc/group'));
 }
 
+/**
+ * Whether root can become this user. In a user namespace of its own that has root only (user_namespaces(7)), it cannot,
+ * and is no root to the machine either.
+ * @param uidMap text of /proc/self/uid_map
+ */
+export function isMapped({ uid }: ServiceUser, uidMap: string = readText('/proc/self/uid_map')): boolean {
+  return uidMap.split('\n').some(line => {
+    const [first = NaN, , count = NaN] = line.trim().split(/\s+/).map(Number);
+    return uid >= first && uid < first + count;
+  });
+}
+
 function entry(file: string, name: string): string[] {
   const line = file.split('\n').find(text => text.startsWith(`${name}:`));
   return line?.split(':') ?? [];

@@ -11,7 +11,7 @@ import { TlsContext } from '../../common/tls/tls-context.js';
 import { VERSION } from '../../common/version.js';
 import { Child } from '../support/child.js';
 import { makeTlsKey } from '../support/keys.js';
-import { configDirectory, runNode, scratchDirectory, startLoopbackServer } from '../support/loopback.js';
+import { configDirectory, runNode, startLoopbackServer, stateDirectory } from '../support/loopback.js';
 import { MANDOS } from '../support/programs.js';
 import { requires } from '../support/requires.js';
 
@@ -58,7 +58,8 @@ function startWithSocket(t: TestContext, config: string, open: string): Child {
   const script = `import socket, os, sys
 s = ${open}; s.listen(); os.set_inheritable(s.fileno(), True)
 os.execv(sys.argv[1], sys.argv[1:] + ["--socket=%d" % s.fileno()])`;
-  const args = ['--foreground', '--debuglevel=INFO', '--no-zeroconf', `--configdir=${config}`];
+  const places = [`--configdir=${config}`, `--statedir=${stateDirectory(t)}`];
+  const args = ['--foreground', '--debuglevel=INFO', '--no-zeroconf', ...places];
   const child = new Child('python3', ['-c', script, process.execPath, MANDOS, ...args], {});
   t.after(() => child.stop());
   return child;
@@ -107,6 +108,7 @@ test('a port that is taken is an error that names the port and what to do', asyn
     '--address=::1',
     `--port=${port}`,
     `--configdir=${directory}`,
+    `--statedir=${stateDirectory(t)}`,
   ];
   const child = runNode(t, MANDOS, args);
   assert.equal((await child.waitForExit()).code, 1);
@@ -118,7 +120,12 @@ test('with a fault in the configuration nothing is started, and every fault is n
     'mandos.conf': '[DEFAULT]\nport = many\n',
     'clients.conf': section('ab'.repeat(32), 'timeout = 5 parsecs\n') + '\n[two]\nkey_id = xyz\n',
   });
-  const child = runNode(t, MANDOS, ['--foreground', '--no-zeroconf', `--configdir=${directory}`]);
+  const child = runNode(t, MANDOS, [
+    '--foreground',
+    '--no-zeroconf',
+    `--configdir=${directory}`,
+    `--statedir=${stateDirectory(t)}`,
+  ]);
   assert.equal((await child.waitForExit()).code, 1);
   assert.match(child.stderr, /mandos\.conf:2: \[DEFAULT\] port: /);
   assert.match(child.stderr, /clients\.conf:5: \[client1\] timeout: "5 parsecs" is not an RFC 3339 duration/);
@@ -186,7 +193,8 @@ test('the server serves on when nobody reads its log', async t => {
   const key = makeTlsKey();
   const directory = configDirectory(t, { 'clients.conf': section(key.keyId) });
   const options = ['--foreground', '--debuglevel=DEBUG', '--no-zeroconf', '--address=::1', '--port=0'];
-  const command = [process.execPath, MANDOS, ...options, `--configdir=${directory}`];
+  const places = [`--configdir=${directory}`, `--statedir=${stateDirectory(t)}`];
+  const command = [process.execPath, MANDOS, ...options, ...places];
   // The reader leaves as soon as it has the port.
   const script = '"$@" 2>&1 | sed "/listening on/q"';
   const child = new Child('sh', ['-c', script, 'sh', ...command], {});
@@ -201,7 +209,7 @@ test('the server serves on when nobody reads its log', async t => {
 
 test('a client whose checker fails is disabled when its time is up, and gets nothing any more', async t => {
   const key = makeTlsKey();
-  const alive = join(scratchDirectory(t), 'alive');
+  const alive = join(stateDirectory(t), 'alive');
   writeFileSync(alive, '');
   const settings = `interval = PT1S\ntimeout = PT2S\nextended_timeout = PT2S\n`;
   const config = section(key.keyId).replace('checker = :\n', `checker = test -e ${alive}\n${settings}`);
@@ -221,7 +229,7 @@ test('a client whose checker fails is disabled when its time is up, and gets not
 });
 
 test('checkers end with the server, and what they have started with them', async t => {
-  const pidFile = join(scratchDirectory(t), 'pid');
+  const pidFile = join(stateDirectory(t), 'pid');
   const checker = `checker = sleep 1000 & echo $! >${pidFile}; wait\ninterval = PT1S\n`;
   const { child } = await startLoopbackServer(t, section('ab'.repeat(32)).replace('checker = :\n', checker), [
     '--debug',

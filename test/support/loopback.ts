@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -10,6 +10,13 @@ import { MANDOS } from './programs.js';
 export function scratchDirectory(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'mandos-test-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** A state directory for one server, which runs as another user when it is started as root. */
+export function stateDirectory(t: TestContext): string {
+  const directory = scratchDirectory(t);
+  chmodSync(directory, 0o777);
   return directory;
 }
 
@@ -49,7 +56,7 @@ export async function startLoopbackServer(
     '--port=0',
     '--debuglevel=INFO',
     `--configdir=${directory}`,
-    `--statedir=${directory}`,
+    `--statedir=${stateDirectory(t)}`,
     ...args,
   ]);
   const listening = await child.waitForOutput(/listening on .*:(\d+)$/m);

@@ -25,6 +25,7 @@ export async function startServer(
 ): Promise<{ child: Child; port: number }> {
   const configDirectory = writeServerConfig(host, options.clientsConf, options.mandosConf);
   const stateDirectory = mkdtempSync(join(host.runDirectory, 'state-'));
+  chmodSync(stateDirectory, 0o777); // it changes its user
   const child = host.spawn(process.execPath, [
     MANDOS,
     '--foreground',

@@ -10,7 +10,7 @@ import { createPublicKey } from 'node:crypto';
 import { Child } from '../../support/child.js';
 import type { TlsKeyType } from '../../support/keys.js';
 import { makeTlsKey } from '../../support/keys.js';
-import { configDirectory, runNode, scratchDirectory } from '../../support/loopback.js';
+import { configDirectory, runNode, scratchDirectory, stateDirectory } from '../../support/loopback.js';
 import { MANDOS } from '../../support/programs.js';
 import { requires } from '../../support/requires.js';
 
@@ -29,6 +29,7 @@ test('a GnuTLS that is too old is one line that names the package', requires('gc
     '--no-zeroconf',
     '--port=0',
     `--configdir=${configDirectory(t, { 'clients.conf': CLIENTS_CONF })}`,
+    `--statedir=${stateDirectory(t)}`,
   ];
   const child = runNode(t, MANDOS, args, { env: { LD_LIBRARY_PATH: directory } });
   assert.equal((await child.waitForExit()).code, 1);
@@ -53,6 +54,7 @@ test('a GnuTLS that is missing is one line that names the package', requires('ro
     '--no-zeroconf',
     '--port=0',
     `--configdir=${configuration}`,
+    `--statedir=${stateDirectory(t)}`,
   ];
   const hide = 'mount --bind /dev/null "$1" && shift && exec "$@"';
   const child = new Child('unshare', ['--mount', 'sh', '-c', hide, 'sh', library, ...command], {});

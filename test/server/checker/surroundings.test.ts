@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Child } from '../../support/child.js';
-import { configDirectory, scratchDirectory } from '../../support/loopback.js';
+import { configDirectory, scratchDirectory, stateDirectory } from '../../support/loopback.js';
 import { MANDOS } from '../../support/programs.js';
 import { requires } from '../../support/requires.js';
 
@@ -31,7 +31,7 @@ test(
     const clientsConf = `[a]\nkey_id = ${'ab'.repeat(32)}\nsecret = QQ==\ninterval = PT1S\nchecker = ${CHECKER} >${file}.new; mv ${file}.new ${file}\n`;
     const directory = configDirectory(t, { 'clients.conf': clientsConf });
     const args = ['--foreground', '--no-dbus', '--no-zeroconf', '--debuglevel=INFO'];
-    const places = [`--configdir=${directory}`, `--statedir=${directory}`];
+    const places = [`--configdir=${directory}`, `--statedir=${stateDirectory(t)}`];
     const command = [process.execPath, MANDOS, ...args, ...places];
     const env = { TEST_VARIABLE: 'as the server has it', DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/nonexistent' };
     const child = new Child('python3', ['-c', manager(5), ...command], { env });

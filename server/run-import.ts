@@ -1,0 +1,40 @@
+import type { OptionValues } from '../common/cli.js';
+import { lastValue } from '../common/cli.js';
+import { createLog, standardErrorSink } from '../common/log.js';
+import { printOut } from '../common/output.js';
+import { createClient } from './client/client.js';
+import { PROGRAM } from './command-line.js';
+import { systemFiles } from './config/files.js';
+import { dropPrivileges } from './host/privileges.js';
+import { prepareStateDirectory } from './host/state-directory.js';
+import { importState } from './import/import-state.js';
+import { describeImport } from './import/summary.js';
+import type { LoadedOptions } from './options.js';
+import { readConfiguration } from './read-configuration.js';
+import { openStateStore } from './state/store.js';
+
+/**
+ * `mandos --import-state`: takes over the state of the clients from a server of the original, and says what that is.
+ * @throws MandosError when there is nothing to take over, or it cannot be stored; then nothing is changed
+ */
+export async function runImport(values: OptionValues, loaded: LoadedOptions): Promise<void> {
+  const log = createLog(standardErrorSink(PROGRAM.name), loaded.options.logLevel);
+  const { clients, options } = readConfiguration(loaded, log);
+  const file = lastValue(values, 'import-state') ?? '';
+  const nowMs = Date.now();
+  const plan = await importState(file, clients, systemFiles, nowMs);
+  const removedNames = new Set(plan.removed);
+  const removed = clients
+    .filter(({ name }) => removedNames.has(name))
+    .map(settings => createClient(settings, nowMs, 0));
+  prepareStateDirectory(options.stateDirectory);
+  dropPrivileges(log);
+  const store = await openStateStore(options.stateDirectory);
+  try {
+    // What an earlier run has stored of the others is no longer true.
+    await store.replaceAll({ saved: plan.clients, removed });
+  } finally {
+    await store.close();
+  }
+  printOut(`${describeImport(file, plan).join('\n')}\n`);
+}
