@@ -1,0 +1,122 @@
+/*
+ * Kills a server's state store at random moments, and looks whether all that it has acknowledged is there:
+ * node dist/test/crash/crash.js [ROUNDS] [SEED].
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Child } from '../support/child.js';
+import { seededRandom } from '../support/random.js';
+import { parseLog, possibleStates, toText } from './model.js';
+
+const CHILD = fileURLToPath(new URL('child.js', import.meta.url));
+/** Numbers of decisions in one round. */
+const ROUND = 1_000_000;
+const LONGEST_LIFE_MS = 250;
+
+export interface CrashResult {
+  /** Rounds in which the child was killed while it started. */
+  readonly early: number;
+  readonly asked: number;
+  readonly stored: number;
+  readonly refused: number;
+}
+
+export interface CrashEffects {
+  /** What a child is started with. */
+  readonly command: readonly string[];
+  /** Whether decisions can be refused. A client that is to be disabled is so even then: this is left out. */
+  readonly canFail: boolean;
+  /** Called while a child runs, in each round. */
+  readonly disturb: (random: () => number) => void;
+}
+
+/** As it is on any machine. */
+export const UNDISTURBED: CrashEffects = { command: [], canFail: false, disturb: () => {} };
+
+/**
+ * One store, through many lives and deaths of its server.
+ * @param directory of the state
+ * @param scratch for the children's logs
+ * @throws AssertionError that names seed and round, when something is lost
+ */
+export async function crash(
+  rounds: number,
+  seed: number,
+  directory: string,
+  scratch: string,
+  { command, canFail, disturb }: CrashEffects,
+): Promise<CrashResult> {
+  const random = seededRandom(seed);
+  const result = { early: 0, asked: 0, stored: 0, refused: 0 };
+  let possible: string[] | undefined;
+  for (let round = 0; round <= rounds; round++) {
+    const isLast = round === rounds;
+    const log = join(scratch, `log${round}`);
+    writeFileSync(log, '');
+    const args = [directory, log, String(seed + round), String((round + 1) * ROUND)];
+    const mode = isLast ? 'tell' : canFail ? 'decide-without-disable' : 'decide';
+    const words = [...command, process.execPath, CHILD, ...args, mode];
+    const child = new Child(words[0] ?? '', words.slice(1), {}, `seed ${seed}, round ${round}`);
+    try {
+      if (isLast) assert.deepEqual(await child.waitForExit(), { code: 0, signal: null }, child.tail());
+      else await liveAndDie(child, random, disturb);
+    } finally {
+      child.kill();
+      await child.exited;
+    }
+    const said = parseLog(readFileSync(log, 'utf8'));
+    rmSync(log);
+    if (!said.begun) {
+      // Killed before it could tell: what was there before is to be found next time.
+      assert.equal(child.stderr, '', `seed ${seed}, round ${round}`);
+      result.early++;
+      continue;
+    }
+    if (possible) {
+      const found = toText(said.begun);
+      assert.ok(
+        possible.includes(found),
+        `seed ${seed}, round ${round}: found\n${found}\nand not one of\n${possible.join('\n')}`,
+      );
+    }
+    possible = possibleStates(said).map(toText);
+    result.asked += said.asked.length;
+    result.stored += said.stored.size;
+    result.refused += said.refused.size;
+  }
+  return result;
+}
+
+async function liveAndDie(
+  child: Child,
+  random: () => number,
+  disturb: CrashEffects['disturb'],
+): Promise<void> {
+  const isEarly = random() < 0.15;
+  const lifeMs = random() * LONGEST_LIFE_MS;
+  if (!isEarly) await child.waitForOutput(/ready/);
+  const disturbance = setTimeout(() => disturb(random), lifeMs / 3);
+  await Promise.race([child.exited, new Promise(resolve => setTimeout(resolve, lifeMs))]);
+  clearTimeout(disturbance);
+  child.signal('SIGKILL');
+  const exit = await child.exited;
+  assert.deepEqual(exit, { code: null, signal: 'SIGKILL' }, child.tail());
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [rounds = '500', seed = String(Date.now() % 1e6)] = process.argv.slice(2);
+  const scratch = mkdtempSync(join(tmpdir(), 'crash-'));
+  const startMs = performance.now();
+  try {
+    const result = await crash(Number(rounds), Number(seed), join(scratch, 'state'), scratch, UNDISTURBED);
+    const seconds = Math.round((performance.now() - startMs) / 1000);
+    process.stdout.write(
+      `seed ${seed}: ${rounds} rounds in ${seconds} s, nothing lost: ${JSON.stringify(result)}\n`,
+    );
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
