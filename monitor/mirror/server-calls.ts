@@ -1,0 +1,159 @@
+import type { Bus } from '../../common/dbus/bus.js';
+import { DbusError } from '../../common/dbus/bus.js';
+import { describeError, MandosError } from '../../common/errors.js';
+import type { PropertyValues } from './client-view.js';
+import {
+  CLIENT_INTERFACE,
+  OBJECT_MANAGER,
+  PROPERTIES,
+  SERVER_INTERFACE,
+  SERVER_NAME,
+  SERVER_PATH,
+  WRITABLE_PROPERTIES,
+} from './mandos-names.js';
+import type { WritableProperty } from './mandos-names.js';
+
+/**
+ * All clients come in one message, of some 2 kB each. A bus refuses one of more than 32 MiB unless it is configured
+ * otherwise, and no bus takes more than this. Nobody but the server is heard.
+ */
+export const SNAPSHOT_LIMIT_BYTES = 128 * 1024 * 1024;
+
+/** The original takes up to 25 s for 10,000 clients, and does nothing else meanwhile. */
+const SERVER_TIMEOUT_MS = 120_000;
+
+/** What is asked of the bus here; a caller may put something between, to show the calls. */
+export type Caller = Pick<Bus, 'call'>;
+
+/** A fault that is the same whatever is asked: there is no bus, no server, or no permission. */
+export class ServerUnavailable extends MandosError {
+  override readonly name = 'ServerUnavailable';
+}
+
+/**
+ * Reads all clients.
+ * @returns by object path, in the server's order
+ * @throws MandosError as all functions here: one line for people
+ */
+export async function readClients(bus: Caller): Promise<Map<string, PropertyValues>> {
+  const [objects] = await calling(bus, {
+    path: SERVER_PATH,
+    interface: OBJECT_MANAGER,
+    member: 'GetManagedObjects',
+  });
+  const clients = new Map<string, PropertyValues>();
+  if (!(objects instanceof Map)) return clients;
+  for (const [path, interfaces] of objects as Map<string, unknown>) {
+    const properties = interfaces instanceof Map ? (interfaces.get(CLIENT_INTERFACE) as unknown) : undefined;
+    if (properties !== undefined) clients.set(path, withoutVariants(properties));
+  }
+  return clients;
+}
+
+/** Properties of a decoded `a{sv}`. */
+export function withoutVariants(properties: unknown): PropertyValues {
+  const values = new Map<string, unknown>();
+  if (!(properties instanceof Map)) return values;
+  for (const [name, variant] of properties as Map<string, { readonly value: unknown }>)
+    values.set(name, variant.value);
+  return values;
+}
+
+/** Calls a method of `se.recompile.Mandos`. */
+export function callServer(
+  bus: Caller,
+  member: string,
+  signature = '',
+  body: readonly unknown[] = [],
+): Promise<readonly unknown[]> {
+  return calling(bus, { path: SERVER_PATH, interface: SERVER_INTERFACE, member, signature, body });
+}
+
+/** Calls a method of `se.recompile.Mandos.Client`. */
+export function callClient(
+  bus: Caller,
+  path: string,
+  member: string,
+  signature = '',
+  body: readonly unknown[] = [],
+): Promise<readonly unknown[]> {
+  return calling(bus, { path, interface: CLIENT_INTERFACE, member, signature, body });
+}
+
+/** Sets a property of a client. @param value durations as a number of milliseconds */
+export async function setProperty(
+  bus: Caller,
+  path: string,
+  property: WritableProperty,
+  value: string | boolean | number | Uint8Array,
+): Promise<void> {
+  const signature = WRITABLE_PROPERTIES[property];
+  const variant = { signature, value: typeof value === 'number' ? BigInt(value) : value };
+  await calling(bus, {
+    path,
+    interface: PROPERTIES,
+    member: 'Set',
+    signature: 'ssv',
+    body: [CLIENT_INTERFACE, property, variant],
+  });
+}
+
+interface ServerCall {
+  readonly path: string;
+  readonly interface: string;
+  readonly member: string;
+  readonly signature?: string;
+  readonly body?: readonly unknown[];
+}
+
+async function calling(bus: Caller, call: ServerCall): Promise<readonly unknown[]> {
+  try {
+    return await bus.call({ destination: SERVER_NAME, ...call }, SERVER_TIMEOUT_MS);
+  } catch (error) {
+    throw explain(error, call);
+  }
+}
+
+const STANDARD_ERROR = 'org.freedesktop.DBus.Error.';
+
+/** What to tell a person of an error. */
+function explain(error: unknown, { path, interface: interface_, member }: ServerCall): unknown {
+  const options = { cause: error };
+  if (error instanceof MandosError && error.code === 'DBUS_GONE')
+    return new ServerUnavailable('NO_BUS', error.message, options);
+  if (!(error instanceof DbusError)) return error;
+  switch (error.dbusName.replace(STANDARD_ERROR, '')) {
+    case 'AccessDenied':
+      return new ServerUnavailable(
+        'NOT_ALLOWED',
+        'not allowed to talk to the Mandos server: be root or a member of the group _mandos',
+        options,
+      );
+    case 'ServiceUnknown':
+    case 'NameHasNoOwner':
+      return new ServerUnavailable(
+        'NO_SERVER',
+        'the Mandos server is not running, or runs without D-Bus: nobody has its name on the message bus',
+        options,
+      );
+    case 'NoReply':
+      return new ServerUnavailable('NO_REPLY', 'the Mandos server ended before it answered', options);
+    case 'UnknownMethod':
+    case 'UnknownObject':
+      if (path !== SERVER_PATH)
+        return new MandosError('NO_CLIENT', 'the server has no such client any more', options);
+      if (interface_ === SERVER_INTERFACE)
+        return new MandosError(
+          'ORIGINAL_SERVER',
+          `the server is an original Mandos or an older one, which has no ${member}`,
+          options,
+        );
+      return error;
+    default:
+      return new MandosError(
+        'SERVER_REFUSED',
+        `the server refused: ${describeError(error).replace(/^D-Bus: /, '')}`,
+        options,
+      );
+  }
+}
