@@ -1,24 +1,26 @@
 import { describeError, MandosError } from '../errors.js';
 import type { Connection } from './connection.js';
 import { openConnection } from './connection.js';
-import type { Incoming, MethodCall } from './message.js';
-import { encodeCall, ERROR, METHOD_RETURN, SIGNAL } from './message.js';
+import { DbusError, isDbusError } from './errors.js';
+import type { MethodCall, OutgoingReply, OutgoingSignal } from './message.js';
+import { encodeMessage, ERROR, METHOD_CALL, METHOD_RETURN, SIGNAL } from './message.js';
+import type { Incoming } from './read-messages.js';
+import type { CallHandler } from './served-calls.js';
+import { ServedCalls } from './served-calls.js';
+import type { SignalMatch } from './signal-match.js';
+import { matches, matchRule } from './signal-match.js';
 
-export type { MethodCall } from './message.js';
-
-export interface SignalMatch {
-  /** The sender's unique name, or org.freedesktop.DBus: signals do not carry the well-known names of their senders. */
-  readonly sender: string;
-  readonly interface: string;
-  readonly member: string;
-  readonly path?: string;
-  /** What the first argument, a string, must be. */
-  readonly arg0?: string;
-}
+export { DbusError, DbusFault, isDbusError } from './errors.js';
+export type { MethodCall, OutgoingSignal } from './message.js';
+export type { CallHandler, IncomingCall } from './served-calls.js';
+export type { SignalMatch } from './signal-match.js';
 
 export interface Signal {
   readonly path: string;
-  readonly body: readonly unknown[];
+  readonly interface: string;
+  readonly member: string;
+  /** Decodes the arguments. @throws Error when they are malformed or too long, which a listener may leave to the bus */
+  readonly body: () => readonly unknown[];
 }
 
 /** One connection to a message bus. It ends for good when the bus goes away: see keepConnected. */
@@ -34,7 +36,8 @@ export interface Bus {
    */
   call(call: MethodCall, timeoutMs?: number): Promise<readonly unknown[]>;
   /**
-   * Hears signals, from the moment that the promise resolves.
+   * Hears signals, from the moment that the promise resolves, or from the moment that the sender's well-known name
+   * gets an owner.
    * @param listener what it throws is told to `onFault`
    * @returns a function that ends it
    * @throws as `call`
@@ -47,19 +50,22 @@ export interface Bus {
    * @throws as `call`
    */
   onOwner(name: string, listener: (owner: string | undefined) => void): Promise<() => void>;
+  /**
+   * Takes a well-known name, without waiting for it.
+   * @returns `taken` when another program has it
+   * @throws as `call`: DbusError org.freedesktop.DBus.Error.AccessDenied when the bus's policy forbids it
+   */
+  requestName(name: string): Promise<'owned' | 'taken'>;
+  /**
+   * Sends a signal to whoever wants it; when the bus is gone, to nobody.
+   * @throws MandosError DBUS_VALUE when the arguments do not fit the signature, or a name is none
+   */
+  emit(signal: OutgoingSignal): void;
+  /** Has calls answered that arrive from now on; before, there is no reply to any. */
+  serve(handler: CallHandler): void;
+  /** Resolves when what was sent has left the process, or the bus is gone: to be awaited before a clean `close`. */
+  flushed(): Promise<void>;
   close(): void;
-}
-
-/** An error that the called program (or the bus) replied. */
-export class DbusError extends MandosError {
-  override readonly name = 'DbusError';
-  /** `org.freedesktop.DBus.Error.…` */
-  readonly dbusName: string;
-
-  constructor(dbusName: string, text: string) {
-    super('DBUS_ERROR', `D-Bus: ${text || dbusName}`);
-    this.dbusName = dbusName;
-  }
 }
 
 /** dbus-daemon itself gives up on a reply after 25 s only: a program that hangs should be noticed before. */
@@ -70,6 +76,13 @@ const CALL_TIMEOUT_MS = 10_000;
  * kilobytes.
  */
 const MESSAGE_LIMIT_BYTES = 1024 * 1024;
+
+/** Callers whose user IDs are remembered. A unique name never has a second owner, so that none becomes wrong. */
+const REMEMBERED_UIDS = 256;
+
+/** For RequestName: fail at once rather than wait in a queue. And its answers that mean success. */
+const DO_NOT_QUEUE = 4;
+const NAME_OWNED = [1, 4];
 
 /** The bus itself, by its well-known name. */
 const DAEMON = {
@@ -112,6 +125,13 @@ export async function connectBus(
   return bus;
 }
 
+interface Listening {
+  readonly match: SignalMatch;
+  /** Whose signals they are: a unique name. */
+  sender: string | undefined;
+  readonly listener: (signal: Signal) => void;
+}
+
 interface PendingCall {
   readonly resolve: (body: readonly unknown[]) => void;
   readonly reject: (error: unknown) => void;
@@ -123,8 +143,10 @@ class ConnectedBus implements Bus {
   readonly #address: string;
   readonly #onFault: (reason: string) => void;
   readonly #pending = new Map<number, PendingCall>();
-  readonly #listeners = new Set<{ match: SignalMatch; listener: (signal: Signal) => void }>();
+  readonly #listeners = new Set<Listening>();
+  readonly #uids = new Map<string, Promise<number>>();
   readonly #end = new AbortController();
+  #served: ServedCalls | undefined;
   #serial = 0;
 
   /** @throws MandosError DBUS_GONE for an address that is none */
@@ -148,8 +170,8 @@ class ConnectedBus implements Bus {
 
   async call(call: MethodCall, timeoutMs: number = CALL_TIMEOUT_MS): Promise<readonly unknown[]> {
     this.#end.signal.throwIfAborted();
-    const serial = ++this.#serial;
-    const message = encodeCall(call, serial);
+    const serial = this.#nextSerial();
+    const message = encodeMessage(METHOD_CALL, call, serial);
     return await new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(serial);
@@ -162,19 +184,25 @@ class ConnectedBus implements Bus {
   }
 
   async onSignal(match: SignalMatch, listener: (signal: Signal) => void): Promise<() => void> {
-    const entry = { match, listener };
+    const entry: Listening = { match, listener, sender: match.sender };
+    let endOwner = () => {};
+    // Signals carry the unique names of their senders only. The owner is known before the first one is heard.
+    if (!match.sender.startsWith(':') && match.sender !== DAEMON.destination)
+      endOwner = await this.onOwner(match.sender, owner => (entry.sender = owner));
     const rule = matchRule(match);
     this.#listeners.add(entry);
     try {
-      await this.call({ ...DAEMON, member: 'AddMatch', signature: 's', body: [rule] });
+      await this.#callBus('AddMatch', 's', rule);
     } catch (error) {
       this.#listeners.delete(entry);
+      endOwner();
       throw error;
     }
     return () => {
       if (!this.#listeners.delete(entry)) return;
+      endOwner();
       // A rule that stays, since the bus has gone, goes with the connection.
-      this.call({ ...DAEMON, member: 'RemoveMatch', signature: 's', body: [rule] }).catch(() => {});
+      this.#callBus('RemoveMatch', 's', rule).catch(() => {});
     };
   }
 
@@ -188,7 +216,8 @@ class ConnectedBus implements Bus {
         member: 'NameOwnerChanged',
         arg0: name,
       },
-      ({ body: [, , owner] }) => {
+      ({ body }) => {
+        const [, , owner] = body();
         changed = true;
         listener(typeof owner === 'string' && owner ? owner : undefined);
       },
@@ -199,17 +228,64 @@ class ConnectedBus implements Bus {
     return end;
   }
 
+  async requestName(name: string): Promise<'owned' | 'taken'> {
+    const answer = await this.#callBus('RequestName', 'su', name, DO_NOT_QUEUE);
+    return NAME_OWNED.includes(answer as number) ? 'owned' : 'taken';
+  }
+
+  emit(signal: OutgoingSignal): void {
+    this.#connection.send(encodeMessage(SIGNAL, signal, this.#nextSerial()));
+  }
+
+  serve(handler: CallHandler): void {
+    this.#served = new ServedCalls(handler, {
+      uid: sender => this.#uidOf(sender),
+      reply: reply => this.#reply(reply),
+      onFault: this.#onFault,
+    });
+  }
+
+  async flushed(): Promise<void> {
+    await this.#connection.flushed();
+  }
+
   close(): void {
     this.#finish('closed');
   }
 
+  #reply(reply: OutgoingReply): void {
+    const type = reply.errorName === undefined ? METHOD_RETURN : ERROR;
+    this.#connection.send(encodeMessage(type, reply, this.#nextSerial()));
+  }
+
+  #nextSerial(): number {
+    // 32 bits, and never 0.
+    this.#serial = this.#serial === 0xffffffff ? 1 : this.#serial + 1;
+    return this.#serial;
+  }
+
+  /** Calls the bus itself. @returns the reply's first argument @throws as `call` */
+  async #callBus(member: string, signature: string, ...body: readonly unknown[]): Promise<unknown> {
+    const [answer] = await this.call({ ...DAEMON, member, signature, body });
+    return answer;
+  }
+
+  async #uidOf(sender: string): Promise<number> {
+    let uid = this.#uids.get(sender);
+    if (!uid) {
+      uid = this.#callBus('GetConnectionUnixUser', 's', sender) as Promise<number>;
+      if (this.#uids.size >= REMEMBERED_UIDS) this.#uids.clear();
+      this.#uids.set(sender, uid);
+      uid.catch(() => this.#uids.delete(sender));
+    }
+    return await uid;
+  }
+
   async #ownerOf(name: string): Promise<string | undefined> {
     try {
-      const [owner] = await this.call({ ...DAEMON, member: 'GetNameOwner', signature: 's', body: [name] });
-      return owner as string;
+      return (await this.#callBus('GetNameOwner', 's', name)) as string;
     } catch (error) {
-      if (error instanceof DbusError && error.dbusName === 'org.freedesktop.DBus.Error.NameHasNoOwner')
-        return undefined;
+      if (isDbusError(error, 'NameHasNoOwner')) return undefined;
       throw error;
     }
   }
@@ -217,9 +293,11 @@ class ConnectedBus implements Bus {
   /** @throws Error when the arguments of a signal that someone waits for are malformed */
   #receive(message: Incoming): void {
     if (message.type === SIGNAL) {
-      for (const { match, listener } of this.#listeners) {
-        if (matches(match, message)) this.#tell(listener, { path: message.path ?? '', body: message.body() });
-      }
+      const { path = '', interface: name = '', member = '', body } = message;
+      for (const { match, sender, listener } of this.#listeners)
+        if (matches(match, sender, message)) this.#tell(listener, { path, interface: name, member, body });
+    } else if (message.type === METHOD_CALL) {
+      this.#served?.receive(message);
     } else if (message.type === METHOD_RETURN || message.type === ERROR) {
       const pending = this.#settle(message.replySerial);
       try {
@@ -259,25 +337,9 @@ class ConnectedBus implements Bus {
   }
 }
 
-function matches(match: SignalMatch, message: Incoming): boolean {
-  return (
-    message.sender === match.sender &&
-    message.interface === match.interface &&
-    message.member === match.member &&
-    (match.path === undefined || message.path === match.path) &&
-    (match.arg0 === undefined || message.body()[0] === match.arg0)
-  );
-}
-
 function errorReply({ errorName = '', body }: Incoming): DbusError {
   const [text] = body();
   return new DbusError(errorName, typeof text === 'string' ? text : '');
-}
-
-function matchRule(match: SignalMatch): string {
-  return Object.entries({ type: 'signal', ...match })
-    .map(([key, value]) => `${key}='${value}'`)
-    .join(',');
 }
 
 function goneError(address: string, reason: string): MandosError {

@@ -1,10 +1,13 @@
 import { createConnection } from 'node:net';
 import { describeError } from '../errors.js';
-import type { Incoming } from './message.js';
-import { readMessages } from './message.js';
+import type { Incoming } from './read-messages.js';
+import { readMessages } from './read-messages.js';
 
 /** The bus's answer to our authentication has some 40 bytes. */
 const AUTH_LINE_LIMIT_BYTES = 1024;
+
+/** What may wait for a bus that does not read: two of the longest messages. A bus that is so far behind hangs. */
+const UNSENT_LIMIT_BYTES = 64 * 1024 * 1024;
 
 export interface ConnectionEvents {
   readonly message: (message: Incoming) => void;
@@ -15,8 +18,10 @@ export interface ConnectionEvents {
 }
 
 export interface Connection {
-  /** Sends an encoded message, when connected. */
-  send(bytes: Buffer): void;
+  /** Sends an encoded message, when connected. Ends the connection when too much waits to be sent. */
+  send(message: readonly Buffer[]): void;
+  /** Resolves when all that was sent has been written, or never will be. */
+  flushed(): Promise<void>;
   close(): void;
 }
 
@@ -57,7 +62,14 @@ export function openConnection(
   // A bus reads on after BEGIN without our having heard its OK; when it refuses, it closes the connection.
   const user = Buffer.from(String(process.geteuid?.())).toString('hex');
   socket.write(`\0AUTH EXTERNAL ${user}\r\nBEGIN\r\n`);
-  return { send: bytes => void socket.write(bytes), close: () => void socket.destroy() };
+  return {
+    send(message) {
+      if (socket.writableLength > UNSENT_LIMIT_BYTES) end('the bus does not read');
+      for (const part of message) if (!socket.destroyed) socket.write(part);
+    },
+    flushed: () => new Promise(resolve => void socket.write('', () => resolve())),
+    close: () => void socket.destroy(),
+  };
 }
 
 /** Yields how many bytes it wants, always more than none. @throws Error when the stream is not a bus's */

@@ -1,55 +1,26 @@
-import { Variant } from 'dbus-next';
+import type { Type } from './signature.js';
+import { DEPTH_LIMIT, parseSignature, parseType } from './signature.js';
 
-/** Containers within containers, variants included: as deep as the D-Bus specification allows. */
-const DEPTH_LIMIT = 64;
+/** Texts up to this length are looked through letter by letter: TextDecoder costs more. */
+const SHORT_TEXT = 64;
 
-const BASIC_TYPES = 'ybnqiuxtdhsog';
-
-/** One complete type: a letter of BASIC_TYPES, `v`, or `a`, `(`, `{` with what they contain. */
-export interface Type {
-  readonly code: string;
-  readonly children: readonly Type[];
+/** A value with its type. */
+export interface Variant {
+  /** Of one complete type. */
+  readonly signature: string;
+  readonly value: unknown;
 }
 
 /**
- * Reads a signature.
- * @throws Error for one that the D-Bus specification does not allow; what is left has no type whose values take no
- *   bytes, so that an array of them ends
- */
-export function parseSignature(signature: string): Type[] {
-  let at = 0;
-  const parse = (parent = ''): Type => {
-    const code = signature[at++] ?? '';
-    const children: Type[] = [];
-    if (code === 'a') {
-      children.push(parse(code));
-    } else if (code === '(') {
-      while (children.length === 0 || signature[at] !== ')') children.push(parse(code));
-      at++;
-    } else if (code === '{' && parent === 'a') {
-      children.push(parse(code), parse(code));
-      if (children[0]?.children.length !== 0 || children[0].code === 'v' || signature[at++] !== '}')
-        throw new Error('bad dictionary in a signature');
-    } else if (code === '' || !`${BASIC_TYPES}v`.includes(code)) {
-      throw new Error('bad signature');
-    }
-    return { code, children };
-  };
-  const types: Type[] = [];
-  while (at < signature.length) types.push(parse());
-  return types;
-}
-
-/**
- * Decodes values, whoever made them: dbus-next's decoder trusts lengths and signatures, and can be sent into a loop.
+ * Decodes values, whoever made them.
  * @param bytes all of them and nothing else; starts where the message does, or at a multiple of 8 bytes from there
  * @returns a value for each type: 64-bit integers are BigInt, byte arrays Buffer (of `bytes`), dictionaries Map,
- *   variants dbus-next's Variant; a file descriptor (`h`) is its index, as none are ever received
+ *   variants Variant; a file descriptor (`h`) is its index, as none are ever received
  * @throws Error for bytes that are no such values (D-Bus specification, "Marshaling")
  */
-export function decode(types: readonly Type[], bytes: Buffer, littleEndian: boolean): unknown[] {
+export function decode(signature: string, bytes: Buffer, littleEndian: boolean): unknown[] {
   const decoder = new Decoder(bytes, littleEndian);
-  const values = types.map(type => decoder.value(type, 0));
+  const values = parseSignature(signature).map(type => decoder.value(type, 0));
   if (!decoder.atEnd) throw new Error('longer than its signature says');
   return values;
 }
@@ -119,28 +90,51 @@ class Decoder {
 
   #variant(depth: number): Variant {
     const signature = this.#text(this.#view.getUint8(this.#number(1)));
-    const [type, ...more] = parseSignature(signature);
-    if (type === undefined || more.length > 0) throw new Error('a variant must have one type');
-    return new Variant(signature, this.value(type, depth + 1));
+    return { signature, value: this.value(parseType(signature), depth + 1) };
   }
 
   #array(element: Type, depth: number): unknown {
     const length = this.#uint32();
-    if ('xtd({'.includes(element.code)) this.#align(8);
+    this.#align(element.alignment);
     const start = this.#skip(length);
     if (element.code === 'y') return this.#bytes.subarray(start, this.#at);
     const end = this.#at;
     this.#at = start;
+    const values =
+      element.code === '{' ? this.#entries(element, end, depth) : this.#elements(element, end, depth);
+    if (this.#at > end) throw new Error('an array longer than it says');
+    return values;
+  }
+
+  #elements(element: Type, end: number, depth: number): unknown[] {
     const values: unknown[] = [];
     while (this.#at < end) values.push(this.value(element, depth + 1));
-    if (this.#at > end) throw new Error('an array longer than it says');
-    return element.code === '{' ? new Map(values as [unknown, unknown][]) : values;
+    return values;
+  }
+
+  #entries({ children }: Type, end: number, depth: number): Map<unknown, unknown> {
+    const [key, value] = children as [Type, Type];
+    const entries = new Map<unknown, unknown>();
+    while (this.#at < end) {
+      this.#align(8);
+      entries.set(this.value(key, depth + 2), this.value(value, depth + 2));
+    }
+    return entries;
   }
 
   #text(length: number): string {
     const start = this.#skip(length + 1);
-    if (this.#bytes[start + length] !== 0) throw new Error('text without its end');
-    return utf8.decode(this.#bytes.subarray(start, start + length));
+    const end = start + length;
+    const bytes = this.#bytes;
+    if (bytes[end] !== 0) throw new Error('text without its end');
+    if (length <= SHORT_TEXT && this.#isAscii(start, end)) return bytes.toString('latin1', start, end);
+    return utf8.decode(bytes.subarray(start, end));
+  }
+
+  #isAscii(start: number, end: number): boolean {
+    const bytes = this.#bytes;
+    for (let at = start; at < end; at++) if ((bytes[at] as number) > 0x7f) return false;
+    return true;
   }
 
   #uint32(): number {

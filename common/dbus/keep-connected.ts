@@ -1,3 +1,4 @@
+import { describeError } from '../errors.js';
 import type { Bus, BusOptions } from './bus.js';
 import { connectBus, systemBusAddress } from './bus.js';
 
@@ -9,7 +10,8 @@ const RECONNECT_MAX_MS = 30_000;
  * Keeps a connection to a message bus until closed.
  * @param use called with each new connection; all that belongs to the one before is void. When it throws, the
  *   connection is closed and tried again
- * @param onUnavailable called when there is no connection (any more), at each attempt
+ * @param onUnavailable called when there is no connection (any more), at each attempt; what it throws is told to
+ *   `options.onFault`
  */
 export function keepConnected(
   use: (bus: Bus) => void,
@@ -21,12 +23,19 @@ export function keepConnected(
   let timer: NodeJS.Timeout | undefined;
   let current: Bus | undefined;
   let waitMs = RECONNECT_MIN_MS;
+  const tell = (error: unknown) => {
+    try {
+      onUnavailable(error);
+    } catch (fault) {
+      options.onFault?.(`that there is no bus was not dealt with: ${describeError(fault)}`);
+    }
+  };
   const lost = (error: unknown) => {
     current = undefined;
     if (closed) return;
     timer = setTimeout(() => void attempt(), waitMs);
     waitMs = Math.min(waitMs * 2, RECONNECT_MAX_MS);
-    onUnavailable(error);
+    tell(error);
   };
   const attempt = async () => {
     let bus: Bus;
@@ -47,7 +56,7 @@ export function keepConnected(
       use(bus);
     } catch (error) {
       bus.close();
-      onUnavailable(error);
+      tell(error);
     }
   };
   void attempt();

@@ -10,7 +10,7 @@ const SERVER_RUNNING = 2;
 
 /** An Avahi that is on the bus. */
 export interface AvahiServer {
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, 'call' | 'onSignal' | 'gone' | 'close'>;
   /** Its unique name. */
   readonly owner: string;
 }
@@ -65,7 +65,8 @@ async function followServer(server: AvahiServer, over: AbortSignal, listener: Av
   let changed = false;
   const match = { sender: server.owner, path: '/', interface: SERVER, member: 'StateChanged' };
   try {
-    const end = await server.bus.onSignal(match, ({ body: [state] }) => {
+    const end = await server.bus.onSignal(match, ({ body }) => {
+      const [state] = body();
       changed = true;
       onState(state);
     });
@@ -80,7 +81,7 @@ async function followServer(server: AvahiServer, over: AbortSignal, listener: Av
 }
 
 /** An Avahi or a bus that does not answer as it should is tried again, over a new connection. */
-function giveUp(bus: Bus, error: unknown, listener: AvahiListener): void {
+function giveUp(bus: AvahiServer['bus'], error: unknown, listener: AvahiListener): void {
   if (bus.gone.aborted) return; // which has been said
   listener.unavailable(describeError(error), false);
   bus.close();

@@ -116,7 +116,8 @@ class AvahiPublication implements Publication {
     const { bus, owner } = this.#server;
     // Before there is a group, so that no change of its state is missed.
     const match = { sender: owner, interface: ENTRY_GROUP, member: 'StateChanged' };
-    this.#endSignals = await bus.onSignal(match, ({ path, body: [state, reason] }) => {
+    this.#endSignals = await bus.onSignal(match, ({ path, body }) => {
+      const [state, reason] = body();
       if (path === this.#group) this.#onState(state, String(reason));
     });
     const [group] = await callServer(this.#server, 'EntryGroupNew');

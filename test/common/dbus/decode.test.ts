@@ -1,73 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Variant } from 'dbus-next';
-import { decode, parseSignature } from '../../../common/dbus/decode.js';
-import { encodeCall, readMessages } from '../../../common/dbus/message.js';
+import { decode } from '../../../common/dbus/decode.js';
+import { parseSignature } from '../../../common/dbus/signature.js';
 import { seededRandom } from '../../support/random.js';
 import { text, uint32 } from './false-bus.js';
-
-const CALL = { destination: 'org.example.Peer', path: '/', interface: 'org.example.Peer', member: 'Say' };
-
-/** Takes what was encoded apart again. */
-function bodyOf(message: Buffer): readonly unknown[] {
-  const bodies: (readonly unknown[])[] = [];
-  const reader = readMessages(
-    message.length,
-    ({ body }) => bodies.push(body()),
-    reason => assert.fail(reason),
-  );
-  for (let at = 0, wanted = reader.next().value; at < message.length;) {
-    const bytes = message.subarray(at, at + wanted);
-    at += wanted;
-    wanted = reader.next(bytes).value;
-  }
-  assert.equal(bodies.length, 1);
-  return bodies[0] ?? [];
-}
-
-test('what dbus-next encodes is decoded, each type at each alignment', () => {
-  const variants = { key: new Variant('as', ['value']), other: new Variant('v', new Variant('t', 9n)) };
-  /** Type, value, and how it is decoded if otherwise. */
-  const values: [string, unknown, unknown?][] = [
-    ['y', 255],
-    ['b', true],
-    ['n', -2],
-    ['q', 65535],
-    ['i', -3],
-    ['u', 4294967295],
-    ['x', 9223372036854775807n],
-    ['t', 18446744073709551615n],
-    ['d', -0.5],
-    ['s', 'ö€😀'],
-    ['o', '/a/b'],
-    ['g', 'a{sv}'],
-    ['v', new Variant('(su)', ['in', 7])],
-    ['as', ['', 'one']],
-    [
-      'a(yx)',
-      [
-        [1, -2n],
-        [3, 4n],
-      ],
-    ],
-    ['a{sv}', variants, new Map<string, unknown>(Object.entries(variants))],
-    ['ay', Buffer.from([1, 2, 3])],
-    ['((y)t)', [[1], 2n]],
-    ['av', [new Variant('y', 1), new Variant('d', 2.5)]],
-    ['aay', [Buffer.from([9]), Buffer.from([])]],
-    ['at', []],
-    ['s', 'last'],
-  ];
-  for (let shift = 0; shift < 8; shift++) {
-    const all = [...Array.from({ length: shift }, (): [string, number] => ['y', 1]), ...values];
-    const signature = all.map(([type]) => type).join('');
-    const message = encodeCall({ ...CALL, signature, body: all.map(([, value]) => value) }, 1);
-    assert.deepEqual(
-      bodyOf(message),
-      all.map(([, value, decoded]) => decoded ?? value),
-    );
-  }
-});
 
 test('both byte orders are read', () => {
   for (const [order, littleEndian] of [
@@ -75,13 +11,28 @@ test('both byte orders are read', () => {
     ['B', false],
   ] as const) {
     const bytes = Buffer.concat([uint32(1, order), text('abc', order), uint32(0xfffffffe, order)]);
-    assert.deepEqual(decode(parseSignature('bsi'), bytes, littleEndian), [true, 'abc', -2]);
+    assert.deepEqual(decode('bsi', bytes, littleEndian), [true, 'abc', -2]);
   }
 });
 
 test('signatures that D-Bus does not allow are refused', () => {
   const bad = ['a', '()', 'a()', '(y', 'y)', '{yy}', 'a{}', 'a{y}', 'a{yyy}', 'a{vy}', 'a{(y)y}', 'a{yy'];
-  for (const signature of [...bad, '(', 'z', 'r', 'e', 'm', '*', ' ', '\0', 'é', '('.repeat(255)])
+  for (const signature of [
+    ...bad,
+    '(',
+    'z',
+    'r',
+    'e',
+    'm',
+    '*',
+    ' ',
+    '\0',
+    'é',
+    '('.repeat(255),
+    'y'.repeat(256),
+    `${'a'.repeat(33)}y`,
+    `${'('.repeat(33)}y${')'.repeat(33)}`,
+  ])
     assert.throws(() => parseSignature(signature), Error, signature);
   assert.deepEqual(parseSignature(''), []);
 });
@@ -108,7 +59,7 @@ test('bytes that are no values of their signature are refused', () => {
   };
   for (const [title, [signature, bytes]] of Object.entries(cases)) {
     const error = (thrown: unknown) => thrown instanceof Error && !(thrown instanceof RangeError);
-    assert.throws(() => decode(parseSignature(signature), bytes, true), error, title);
+    assert.throws(() => decode(signature, bytes, true), error, title);
   }
 });
 
@@ -118,8 +69,8 @@ test('variants may be nested as deeply as D-Bus allows, and no deeper', () => {
       ...Array.from({ length: depth - 1 }, () => Buffer.from([1, 0x76, 0])),
       Buffer.from([1, 0x79, 0, 7]),
     ]);
-  assert.doesNotThrow(() => decode(parseSignature('v'), nested(64), true));
-  assert.throws(() => decode(parseSignature('v'), nested(65), true), /too deeply/);
+  assert.doesNotThrow(() => decode('v', nested(64), true));
+  assert.throws(() => decode('v', nested(65), true), /too deeply/);
 });
 
 const LETTERS = 'yuxsgvaa(){}h';
@@ -135,7 +86,7 @@ test('random bytes under random signatures come to an end, with values or an err
       Array.from({ length: random() * 48 }, () => (random() < 0.8 ? random() * 3 : random() * 256)),
     );
     try {
-      decode(parseSignature(letters.join('')), bytes, random() < 0.5);
+      decode(letters.join(''), bytes, random() < 0.5);
       decoded++;
     } catch (error) {
       assert.ok(error instanceof Error && !(error instanceof RangeError), `seed ${seed}: ${String(error)}`);

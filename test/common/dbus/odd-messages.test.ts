@@ -23,14 +23,19 @@ const HEARD: readonly RawField[] = [
 
 const hasCode = (code: string) => (error: unknown) => error instanceof MandosError && error.code === code;
 
+interface Heard {
+  readonly path: string;
+  readonly body: readonly unknown[];
+}
+
 /** A connection to a false bus that hears MATCH. */
 async function connectToFalse(t: TestContext, options: BusOptions = {}) {
   const falseBus = await startFalseBus(t);
   const faults: string[] = [];
   const bus = await connectBus(falseBus.address, { onFault: reason => faults.push(reason), ...options });
   t.after(() => bus.close());
-  const signals: Signal[] = [];
-  await bus.onSignal(MATCH, signal => signals.push(signal));
+  const signals: Heard[] = [];
+  await bus.onSignal(MATCH, ({ path, body }) => signals.push({ path, body: body() }));
   return { falseBus, bus, faults, signals };
 }
 
@@ -266,9 +271,9 @@ test(
     const faults: string[] = [];
     const bus = await connectBus(address, { onFault: reason => faults.push(reason) });
     t.after(() => bus.close());
-    const heard: Signal[] = [];
+    const heard: Heard[] = [];
     // The second connection to this bus is the stranger's first.
-    await bus.onSignal({ ...MATCH, sender: ':1.1' }, signal => heard.push(signal));
+    await bus.onSignal({ ...MATCH, sender: ':1.1' }, ({ path, body }) => heard.push({ path, body: body() }));
     const daemon = (member: string, signature?: string) =>
       rawMessage({
         type: 1,

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Bus, MethodCall, Signal } from '../../../common/dbus/bus.js';
+import type { MethodCall, Signal } from '../../../common/dbus/bus.js';
 import { createLog } from '../../../common/log.js';
 import { publishThroughAvahi } from '../../../server/discovery/avahi.js';
+import type { AvahiServer } from '../../../server/discovery/avahi-watch.js';
+
+const ENTRY_GROUP = 'org.freedesktop.Avahi.EntryGroup';
 
 /** An Avahi that takes everything, and says what the test has it say: how a real one can fail is hard to arrange. */
 function scriptedAvahi() {
   const calls: MethodCall[] = [];
   let listener: (signal: Signal) => void = () => {};
-  const bus: Bus = {
+  const bus: AvahiServer['bus'] = {
     gone: new AbortController().signal,
     call: async call => {
       calls.push(call);
@@ -18,10 +21,14 @@ function scriptedAvahi() {
       listener = heard;
       return () => {};
     },
-    onOwner: async () => () => {},
     close: () => {},
   };
-  return { bus, calls, say: (state: number, path = '/group') => listener({ path, body: [state, 'reason'] }) };
+  return {
+    bus,
+    calls,
+    say: (state: number, path = '/group') =>
+      listener({ path, interface: ENTRY_GROUP, member: 'StateChanged', body: () => [state, 'reason'] }),
+  };
 }
 
 function publish(avahi: ReturnType<typeof scriptedAvahi>) {
