@@ -2,8 +2,10 @@ import { declare, failed, lastErrno } from './libc.js';
 
 const PR_SET_DUMPABLE = 4;
 const PR_SET_KEEPCAPS = 8;
-const prctl = declare<(option: number, value: number, a: number, b: number, c: number) => number>(
-  'int prctl(int option, unsigned long value, unsigned long a, unsigned long b, unsigned long c)',
+const UNSIGNED_LONG = 'unsigned long';
+// prctl(2) is variadic, which some machines' calling conventions tell apart; each value follows its type's name.
+const prctl = declare<(option: number, type: typeof UNSIGNED_LONG, value: number) => number>(
+  'int prctl(int option, ...)',
 );
 
 /**
@@ -11,12 +13,12 @@ const prctl = declare<(option: number, value: number, a: number, b: number, c: n
  * from root (PR_SET_KEEPCAPS of prctl(2)).
  */
 export function keepCapabilities(keep: boolean): void {
-  if (prctl(PR_SET_KEEPCAPS, keep ? 1 : 0, 0, 0, 0) !== 0) throw failed('PR_SET_KEEPCAPS');
+  if (prctl(PR_SET_KEEPCAPS, UNSIGNED_LONG, keep ? 1 : 0) !== 0) throw failed('PR_SET_KEEPCAPS');
 }
 
 /** Forbids core dumps, and debugging by processes of the same user (PR_SET_DUMPABLE of prctl(2)). */
 export function forbidDumps(): void {
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) !== 0) throw failed('PR_SET_DUMPABLE');
+  if (prctl(PR_SET_DUMPABLE, UNSIGNED_LONG, 0) !== 0) throw failed('PR_SET_DUMPABLE');
 }
 
 /** Reads any file, lists and passes any directory: a bit of capabilities(7). */
