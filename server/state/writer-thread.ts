@@ -35,9 +35,6 @@ const LOCK_BYTES = 4096;
 /** Of a new database: its two meta pages, however large pages are, and a first record. */
 const NEW_BYTES = 256 * 1024;
 
-/** For its file and its lock file; an option that lmdb's types do not have. */
-const PRIVATE = { permissionsMode: 0o600 };
-
 type Database = RootDatabase<Buffer, Buffer>;
 
 const { path } = workerData as WriterOptions;
@@ -49,7 +46,6 @@ function openDatabase(file: string): Database {
     path: file,
     keyEncoding: 'binary',
     encoding: 'binary',
-    ...PRIVATE,
     mapSize: MAP_BYTES,
     // The only reader is this thread, within its transactions.
     maxReaders: 4,

@@ -59,6 +59,24 @@ test('a record that is another’s, whose checksum is wrong, or that is no JSON,
   }
 });
 
+test('a record that has vanished from its page is missed', async t => {
+  const directory = temporaryDirectory(t);
+  const path = join(directory, 'clients.mdb');
+  const store = await openStateStore(directory);
+  await store.replaceAll({ saved: [configuredClient('a'), configuredClient('b')], removed: [] });
+  await store.close();
+  const file = readFileSync(path);
+  // The only leaf follows the meta pages; of its three records, the pointer to the last one is taken away.
+  const leaf = 2 * file.readUInt32LE(48);
+  assert.deepEqual([file.readUInt16LE(leaf + 18), file.readUInt16LE(leaf + 20)], [2, 6]);
+  file.writeUInt16LE(4, leaf + 20);
+  writeFileSync(path, file);
+  await assert.rejects(openStateStore(directory), {
+    code: 'STATE_CORRUPT',
+    message: /is damaged: 2 records are there, of 3/,
+  });
+});
+
 test('moved aside, as the message says, the file is no obstacle any more', async t => {
   const directory = temporaryDirectory(t);
   writeFileSync(join(directory, 'clients.mdb'), 'damaged');

@@ -68,6 +68,17 @@ test('a server starts on a full disk, with what it has stored', requires('root',
   await tell(second, 'write 1000 after', /stored after/);
 });
 
+test('where there is no room for lmdb’s lock file, that is named', requires('root', 'unshare'), async t => {
+  const directory = temporaryDirectory(t);
+  const first = startOnMount(t, directory, 'size=2m,mode=700');
+  await tell(first, 'write 200 before', /stored before/);
+  await tell(first, 'close', /closed/);
+  rmSync(inside(first, join(directory, 'clients.mdb-lock')));
+  fill(inside(first, join(directory, 'filler')));
+  const second = startStateChild(t, directory, ['nsenter', `--mount=/proc/${first.pid}/ns/mnt`]);
+  await second.waitForOutput(NO_ROOM);
+});
+
 test('a file system that cannot be written is named at the start', requires('root', 'unshare'), async t => {
   const directory = temporaryDirectory(t);
   const child = startOnMount(t, directory, 'size=2m,mode=700,ro');
