@@ -1,15 +1,12 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from '../support/namespace.js';
 import { createLan } from '../support/namespace.js';
 import { makeRealKeys, startBus, startRealMandos, writeServerConfig } from '../support/peers.js';
 import { keyFileOptions, makeKeys, realMandosClientCommand, startServer } from '../support/programs.js';
+import { cpuTime } from './process-figures.js';
 import { median } from './statistics.js';
 
-/** Clock ticks per second of /proc/PID/stat (sysconf(3) _SC_CLK_TCK). */
-const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 const PASSWORD = 'benchmark password';
 const ROUNDS = 3;
 const SIMULTANEOUS = 8;
@@ -24,13 +21,10 @@ interface Round {
   readonly p99: number;
 }
 
-/** Milliseconds of CPU that a process and the children it has waited for have used (proc(5), stat). */
+/** Milliseconds of CPU that a process and the children it has waited for have used. */
 function cpuMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
-  return (ticks * 1000) / TICKS_PER_SECOND;
+  const { ownMs, childrenMs } = cpuTime(pid);
+  return ownMs + childrenMs;
 }
 
 async function load(

@@ -1,0 +1,14 @@
+import { randomBytes } from 'node:crypto';
+
+/** Sections of clients.conf for so many machines that answer pings: each has an address of its own in 127.0.0.0/8. */
+export function fleetSections(machines: number, secretBytes: number): string {
+  return Array.from({ length: machines }, (_, i) => fleetSection(i, secretBytes)).join('');
+}
+
+function fleetSection(i: number, secretBytes: number): string {
+  const address = `127.${1 + (i >> 16)}.${(i >> 8) & 0xff}.${i & 0xff}`;
+  const message = randomBytes(secretBytes);
+  message[0] = 0x84; // as an OpenPGP message begins
+  const secret = message.toString('base64').replace(/.{1,72}/g, '    $&\n');
+  return `[machine${i}]\nhost = ${address}\nkey_id = ${randomBytes(32).toString('hex')}\nsecret =\n${secret}\n`;
+}
