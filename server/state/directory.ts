@@ -1,7 +1,6 @@
 import {
   closeSync,
   constants,
-  fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -12,6 +11,7 @@ import {
 import { dirname, join } from 'node:path';
 import { describeError, MandosError } from '../../common/errors.js';
 import { tryLockFile } from '../../common/libc-process.js';
+import { syncDirectory } from './sync-directory.js';
 
 /** What helps against a fault of the state directory, by the system's name for it. */
 const ADVICE: Readonly<Record<string, string>> = {
@@ -80,15 +80,5 @@ function attempt<T>(path: string, what: string, run: () => T): T {
     return run();
   } catch (error) {
     throw stateError(path, what, error);
-  }
-}
-
-/** Lets a power cut not undo that a file was made there or renamed. */
-export function syncDirectory(directory: string): void {
-  const fd = openSync(directory, constants.O_RDONLY);
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

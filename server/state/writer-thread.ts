@@ -14,10 +14,10 @@ import { getSystemErrorName } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { RootDatabase } from 'lmdb';
 import { open } from 'lmdb';
-import { syncDirectory } from './directory.js';
 import type { Entry } from './lmdb-file.js';
 import { readEntries } from './lmdb-file.js';
 import { FORMAT_VERSION, keyOf, seal, VERSION_KEY } from './record.js';
+import { syncDirectory } from './sync-directory.js';
 import type { Answer, Change, Request, WriterOptions } from './writer-protocol.js';
 
 /*

@@ -24,7 +24,7 @@ test('what a server has acknowledged is there after it was killed, at whatever m
   assert.equal(refused, 0);
 });
 
-test('that is so on a disk that is full now and then, too', requires('root', 'unshare'), async t => {
+test('that is so on a disk that is full now and then, too', requires('root', 'netns'), async t => {
   const scratch = scratchDirectory(t);
   const mountPoint = join(scratch, 'disk');
   mkdirSync(mountPoint);

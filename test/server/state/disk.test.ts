@@ -33,7 +33,7 @@ const NO_ROOM = /failed STATE .*clients\.mdb: cannot be written: no space left o
 
 test(
   'a full disk is said in words, loses nothing, and is no obstacle when there is room again',
-  requires('root', 'unshare'),
+  requires('root', 'netns'),
   async t => {
     const directory = temporaryDirectory(t);
     const child = startOnMount(t, directory, 'size=2m,mode=700');
@@ -54,7 +54,7 @@ test(
   },
 );
 
-test('a server starts on a full disk, with what it has stored', requires('root', 'unshare'), async t => {
+test('a server starts on a full disk, with what it has stored', requires('root', 'netns'), async t => {
   const directory = temporaryDirectory(t);
   const first = startOnMount(t, directory, 'size=2m,mode=700');
   await tell(first, 'write 200 before', /stored before/);
@@ -68,7 +68,7 @@ test('a server starts on a full disk, with what it has stored', requires('root',
   await tell(second, 'write 1000 after', /stored after/);
 });
 
-test('where there is no room for lmdb’s lock file, that is named', requires('root', 'unshare'), async t => {
+test('where there is no room for lmdb’s lock file, that is named', requires('root', 'netns'), async t => {
   const directory = temporaryDirectory(t);
   const first = startOnMount(t, directory, 'size=2m,mode=700');
   await tell(first, 'write 200 before', /stored before/);
@@ -79,7 +79,7 @@ test('where there is no room for lmdb’s lock file, that is named', requires('r
   await second.waitForOutput(NO_ROOM);
 });
 
-test('a file system that cannot be written is named at the start', requires('root', 'unshare'), async t => {
+test('a file system that cannot be written is named at the start', requires('root', 'netns'), async t => {
   const directory = temporaryDirectory(t);
   const child = startOnMount(t, directory, 'size=2m,mode=700,ro');
   await child.waitForOutput(
@@ -87,7 +87,7 @@ test('a file system that cannot be written is named at the start', requires('roo
   );
 });
 
-test('a full disk at the very first start is named', requires('root', 'unshare'), async t => {
+test('a full disk at the very first start is named', requires('root', 'netns'), async t => {
   const directory = temporaryDirectory(t);
   mkdirSync(join(directory, 'state'));
   const child = startOnMount(t, join(directory, 'state'), 'size=8k,mode=700');
