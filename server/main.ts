@@ -1,18 +1,23 @@
 #!/usr/bin/env node
-import { parseCommandLine, UsageError } from '../common/cli.js';
+import { resolve } from 'node:path';
+import type { OptionValues } from '../common/cli.js';
+import { lastValue, parseCommandLine, UsageError } from '../common/cli.js';
 import { describeError } from '../common/errors.js';
-import { createLog, standardErrorSink } from '../common/log.js';
+import { createLog } from '../common/log.js';
 import { printOut } from '../common/output.js';
 import { checkConfig } from './check-config.js';
 import { PROGRAM } from './command-line.js';
 import { systemFiles } from './config/files.js';
 import { background } from './host/background-child.js';
 import { runInBackground } from './host/background.js';
+import { chooseLogSink } from './host/log-sink.js';
 import { loadOptions } from './options.js';
 import { catchSignals } from './signals.js';
 
 /** Exit status of argparse, and so of the original, for a wrong command line. */
 const EXIT_USAGE = 2;
+
+const child = background();
 
 async function main(argv: readonly string[]): Promise<void> {
   const commandLine = parseCommandLine(PROGRAM, argv);
@@ -20,7 +25,7 @@ async function main(argv: readonly string[]): Promise<void> {
     printOut(commandLine.text);
     return;
   }
-  const { values } = commandLine;
+  const values = withAbsolutePaths(commandLine.values);
   if (values.has('check')) {
     const { text, exitStatus } = checkConfig(values, systemFiles);
     printOut(text);
@@ -31,20 +36,27 @@ async function main(argv: readonly string[]): Promise<void> {
   if (values.has('import-state')) {
     const { runImport } = await import('./run-import.js');
     await runImport(values, loaded);
-  } else {
-    const child = background();
-    if (child || loaded.options.foreground) {
-      const signals = catchSignals();
-      const { serve } = await import('./serve.js');
-      await serve(values, loaded, signals, child);
-    } else process.exitCode = await runInBackground(argv);
+  } else if (child || loaded.options.foreground) {
+    const signals = catchSignals();
+    const { serve } = await import('./serve.js');
+    await serve(values, loaded, signals, child);
+  } else process.exitCode = await runInBackground(argv);
+}
+
+/** The server leaves the directory in which it was started, and reads its configuration again later. */
+function withAbsolutePaths(values: OptionValues): OptionValues {
+  const absolute = new Map(values);
+  for (const option of ['configdir', 'statedir']) {
+    const path = lastValue(values, option);
+    if (path) absolute.set(option, [resolve(path)]);
   }
+  return absolute;
 }
 
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  const log = createLog(standardErrorSink(PROGRAM.name), 'info');
+  const log = createLog(chooseLogSink(PROGRAM.name, child), 'info');
   if (error instanceof UsageError) log.error(describeError(error));
   else log.critical(describeError(error));
   // Whatever a start that failed has begun ends here.

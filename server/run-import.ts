@@ -28,6 +28,8 @@ export async function runImport(values: OptionValues, loaded: LoadedOptions): Pr
     .filter(({ name }) => removedNames.has(name))
     .map(settings => createClient(settings, nowMs, 0));
   prepareStateDirectory(options.stateDirectory);
+  // Without a listener, Node.js would let others of that user debug this process.
+  process.on('SIGUSR1', () => {});
   dropPrivileges(log);
   const store = await openStateStore(options.stateDirectory);
   try {

@@ -1,7 +1,7 @@
 import type { OptionValues } from '../common/cli.js';
 import { counted } from '../common/counted.js';
 import { endOnCrash } from '../common/crash.js';
-import { describeError } from '../common/errors.js';
+import { describeError, MandosError } from '../common/errors.js';
 import { disableCoreDumps } from '../common/libc.js';
 import type { Log, LogLevel } from '../common/log.js';
 import { createLog } from '../common/log.js';
@@ -23,6 +23,7 @@ import { advertise } from './discovery/advertiser.js';
 import { logEvents } from './event-log.js';
 import type { Background } from './host/background-child.js';
 import { chooseLogSink } from './host/log-sink.js';
+import type { PidFile } from './host/pid-file.js';
 import { claimPidFile, pidFilePath } from './host/pid-file.js';
 import { dropPrivileges } from './host/privileges.js';
 import { systemServiceUser } from './host/service-user.js';
@@ -60,7 +61,7 @@ export async function serve(
   const configuration = readConfiguration(loaded, log);
   const context = new TlsContext(options.priority);
   const place = openListenPlace(options, log);
-  const pidFile = child && claimPidFile(pidFilePath());
+  const pidFile = child && writePidFile(log);
   prepareStateDirectory(options.stateDirectory);
   let audit =
     options.auditLog === undefined
@@ -132,6 +133,20 @@ export async function serve(
   audit?.close();
   pidFile?.remove();
   process.exit(isStored ? 0 : 1);
+}
+
+/**
+ * As in the original, a PID file that cannot be written is no reason not to serve.
+ * @throws MandosError ALREADY_RUNNING
+ */
+function writePidFile(log: Log): PidFile | undefined {
+  try {
+    return claimPidFile(pidFilePath());
+  } catch (error) {
+    if (!(error instanceof MandosError && error.code === 'PID_FILE')) throw error;
+    log.error(describeError(error));
+    return undefined;
+  }
 }
 
 /** The time of day when the process started, moved on by a clock that nobody sets. */
