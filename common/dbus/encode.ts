@@ -15,7 +15,7 @@ const FIRST_BYTES = 256;
 const SHORT_TEXT = 64;
 
 /** Whole numbers by type: [least, greatest]. */
-const INT_RANGE: Readonly<Record<string, readonly [number, number]>> = {
+export const INT_RANGE: Readonly<Record<string, readonly [number, number]>> = {
   y: [0, 0xff],
   n: [-0x8000, 0x7fff],
   q: [0, 0xffff],
@@ -23,7 +23,7 @@ const INT_RANGE: Readonly<Record<string, readonly [number, number]>> = {
   u: [0, 0xffffffff],
   h: [0, 0xffffffff],
 };
-const BIGINT_RANGE: Readonly<Record<string, readonly [bigint, bigint]>> = {
+export const BIGINT_RANGE: Readonly<Record<string, readonly [bigint, bigint]>> = {
   x: [-(2n ** 63n), 2n ** 63n - 1n],
   t: [0n, 2n ** 64n - 1n],
 };
@@ -37,7 +37,7 @@ const BIGINT_RANGE: Readonly<Record<string, readonly [bigint, bigint]>> = {
 export function encode(signature: string, values: readonly unknown[]): Buffer {
   const encoder = new Encoder();
   encoder.values(signature, values);
-  return encoder.take();
+  return encoder.bytes;
 }
 
 /** @throws as encode */
@@ -48,22 +48,24 @@ function fail(what: string): never {
 /** A growing buffer of D-Bus values. */
 export class Encoder {
   // Making room replaces both: it comes in a statement before their use.
-  #bytes = Buffer.allocUnsafe(FIRST_BYTES);
-  #view = viewOf(this.#bytes);
+  #bytes: Buffer;
+  #view: DataView;
   #at = 0;
 
-  /** Bytes since the start or the last `take`. */
+  /** @param capacityBytes what it will probably hold; it grows */
+  constructor(capacityBytes: number = FIRST_BYTES) {
+    this.#bytes = Buffer.allocUnsafe(capacityBytes);
+    this.#view = viewOf(this.#bytes);
+  }
+
+  /** Bytes that have been written. */
   get length(): number {
     return this.#at;
   }
 
-  /** @returns what there is; the encoder starts anew */
-  take(): Buffer {
-    const bytes = this.#bytes.subarray(0, this.#at);
-    this.#bytes = Buffer.allocUnsafe(FIRST_BYTES);
-    this.#view = viewOf(this.#bytes);
-    this.#at = 0;
-    return bytes;
+  /** What has been written, until more is. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#at);
   }
 
   /** @throws as encode */

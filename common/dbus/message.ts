@@ -26,7 +26,7 @@ export const FIELDS = {
 } as const;
 
 /** What a system bus of dbus-daemon relays: it ends the connection of who sends more (max_message_size). */
-const SEND_LIMIT_BYTES = 32 * 1024 * 1024;
+export const SEND_LIMIT_BYTES = 32 * 1024 * 1024;
 
 /** Arguments of a message. */
 export interface Arguments {
@@ -105,7 +105,7 @@ export function encodeMessage(
   if (headerLength + bodyLength > SEND_LIMIT_BYTES)
     throw new MandosError('DBUS_TOO_LONG', 'D-Bus: the message is longer than the 32 MiB that a bus relays');
   encoder.setUint32(BODY_LENGTH_AT, bodyLength);
-  return [encoder.take(), ...(body instanceof EncodedBody ? body.parts : [])];
+  return [encoder.bytes, ...(body instanceof EncodedBody ? body.parts : [])];
 }
 
 /** @throws MandosError DBUS_VALUE for a name that is none */
