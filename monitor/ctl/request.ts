@@ -1,0 +1,161 @@
+import { lastValue, UsageError } from '../../common/cli.js';
+import type { OptionValues } from '../../common/cli.js';
+import { parseDuration } from '../../common/duration.js';
+import { closestWord } from '../../common/suggest.js';
+import { LOG_LEVELS, printable } from '../../common/log.js';
+import type { Action } from './action.js';
+import { COMMANDS, EXCLUSIVE, givenActions, PROGRAM } from './command-line.js';
+
+/** Which clients are meant: those of these names, in this order, or all. */
+export type Selection = { readonly names: readonly string[] } | 'all';
+
+/** What a command line asks for. */
+export type Request =
+  | { readonly kind: 'list'; readonly as: 'table' | 'verbose' | 'json'; readonly names: readonly string[] }
+  | { readonly kind: 'is-enabled'; readonly name: string; readonly ignored: readonly string[] }
+  /** `secretFile` is to be read, and becomes an action of its own. */
+  | {
+      readonly kind: 'apply';
+      readonly selection: Selection;
+      readonly actions: readonly Action[];
+      readonly secretFile?: string;
+    }
+  | { readonly kind: 'watch'; readonly json: boolean; readonly names: readonly string[] }
+  | { readonly kind: 'add'; readonly file: string }
+  | { readonly kind: 'export'; readonly selection: Selection | 'added' }
+  | { readonly kind: 'reload' }
+  | { readonly kind: 'log-level'; readonly level: string }
+  | { readonly kind: 'check' };
+
+/**
+ * What the options ask for.
+ * @param operands the names of clients
+ * @throws UsageError for options that do not go together, as those of mandos-ctl(8) do not
+ */
+export function readRequest(values: OptionValues, operands: readonly string[]): Request {
+  for (const [one, other] of EXCLUSIVE) {
+    if (values.has(one) && values.has(other)) throw usage(`--${one} and --${other} exclude each other`);
+  }
+  const names = [...new Set(operands)];
+  const command = Object.keys(COMMANDS).find(name => values.has(name));
+  return command === undefined
+    ? clientRequest(values, names, operands.length)
+    : commandRequest(command, values, names);
+}
+
+function commandRequest(command: string, values: OptionValues, names: readonly string[]): Request {
+  const allowed = COMMANDS[command] ?? [];
+  const other = [...values.keys()].find(name => name !== command && !allowed.includes(name));
+  if (other !== undefined) throw usage(`--${command} cannot be combined with --${other}`);
+  if (names.length > 0 && command !== 'watch' && command !== 'export')
+    throw usage(`--${command} takes no client names`);
+  switch (command) {
+    case 'watch':
+      return { kind: 'watch', json: values.has('dump-json'), names };
+    case 'add':
+      return { kind: 'add', file: lastValue(values, 'add') ?? '' };
+    case 'export':
+      if (values.has('all')) return { kind: 'export', selection: 'all' };
+      return { kind: 'export', selection: names.length > 0 ? { names } : 'added' };
+    case 'log-level':
+      return { kind: 'log-level', level: logLevel(lastValue(values, 'log-level') ?? '') };
+    case 'reload':
+      return { kind: 'reload' };
+    default:
+      return { kind: 'check' };
+  }
+}
+
+function clientRequest(values: OptionValues, names: readonly string[], operandCount: number): Request {
+  const actions = givenActions(values);
+  const asks = values.has('is-enabled');
+  const all = values.has('all');
+  if (actions.length + Number(asks) > 0 && names.length === 0 && !all)
+    throw usage(
+      `--${asks ? 'is-enabled' : (actions[0] ?? '')} needs names of clients${asks ? '' : ', or --all'}`,
+    );
+  for (const view of ['verbose', 'dump-json']) {
+    const other = view === 'verbose' ? 'dump-json' : 'verbose';
+    if (!values.has(view)) continue;
+    if (actions.length > 0 || asks || values.has(other))
+      throw usage(`--${view} cannot be combined with --${actions[0] ?? (asks ? 'is-enabled' : other)}`);
+  }
+  if (all && actions.length + Number(asks) === 0) throw usage('--all needs an option that does something');
+  const name = names[0];
+  if (asks && (operandCount !== 1 || name === undefined || all))
+    throw usage('--is-enabled needs exactly one client');
+  if (values.has('remove')) {
+    const other = actions.find(action => action !== 'remove' && action !== 'deny');
+    if (other !== undefined || asks)
+      throw usage(`--remove can be combined with --deny only, not with --${other ?? 'is-enabled'}`);
+  }
+  // Whatever is wrong with an argument is said even where the option has no effect.
+  const toApply = readActions(values);
+  if (asks && name !== undefined) return { kind: 'is-enabled', name, ignored: actions };
+  if (actions.length === 0) {
+    const as = values.has('verbose') ? 'verbose' : values.has('dump-json') ? 'json' : 'table';
+    return { kind: 'list', as, names };
+  }
+  const secretFile = lastValue(values, 'secret');
+  return {
+    kind: 'apply',
+    // Names count more than --all, as in the original.
+    selection: names.length > 0 ? { names } : 'all',
+    actions: toApply,
+    ...(secretFile === undefined ? {} : { secretFile }),
+  };
+}
+
+/** In the order in which the original applies them, however they were given; an option given twice counts once. */
+function readActions(values: OptionValues): Action[] {
+  const actions: Action[] = [];
+  const text = (name: string, property: 'Checker' | 'Host') => {
+    const value = lastValue(values, name);
+    if (value !== undefined) actions.push({ kind: 'set', property, value });
+  };
+  const duration = (name: string, property: (Action & { kind: 'set' })['property']) => {
+    for (const value of (values.get(name) ?? []).slice(0, -1)) durationMs(name, value);
+    const value = lastValue(values, name);
+    if (value !== undefined) actions.push({ kind: 'set', property, value: durationMs(name, value) });
+  };
+  const flag = (name: string, action: Action) => {
+    if (values.has(name)) actions.push(action);
+  };
+  flag('deny', { kind: 'approve', approve: false });
+  flag('remove', { kind: 'remove' });
+  flag('enable', { kind: 'set', property: 'Enabled', value: true });
+  flag('disable', { kind: 'set', property: 'Enabled', value: false });
+  // DBUS-API: the value does not matter, and is always empty.
+  flag('bump-timeout', { kind: 'set', property: 'LastCheckedOK', value: '' });
+  flag('start-checker', { kind: 'set', property: 'CheckerRunning', value: true });
+  flag('stop-checker', { kind: 'set', property: 'CheckerRunning', value: false });
+  text('checker', 'Checker');
+  duration('timeout', 'Timeout');
+  duration('extended-timeout', 'ExtendedTimeout');
+  duration('interval', 'Interval');
+  flag('approve-by-default', { kind: 'set', property: 'ApprovedByDefault', value: true });
+  flag('deny-by-default', { kind: 'set', property: 'ApprovedByDefault', value: false });
+  duration('approval-delay', 'ApprovalDelay');
+  duration('approval-duration', 'ApprovalDuration');
+  text('host', 'Host');
+  flag('secret', { kind: 'secret' });
+  flag('approve', { kind: 'approve', approve: true });
+  return actions;
+}
+
+function durationMs(option: string, text: string): number {
+  const duration = parseDuration(text);
+  if ('problem' in duration) throw usage(`--${option}: ${duration.problem}`);
+  return duration.ms;
+}
+
+function logLevel(text: string): string {
+  if ((LOG_LEVELS as readonly string[]).includes(text)) return text;
+  const near = closestWord(text, LOG_LEVELS);
+  const hint = near === undefined ? '' : `; did you mean ${near}?`;
+  throw usage(`--log-level: "${text}" is no level (allowed: ${LOG_LEVELS.join(', ')}${hint})`);
+}
+
+function usage(text: string): UsageError {
+  return new UsageError(printable(`${text} (see ${PROGRAM.name} --help)`));
+}
