@@ -32,7 +32,7 @@ export function settingsOf(name: string, change: Partial<ClientSettings> = {}): 
     ...TEST_SETTINGS,
     name,
     keyId: keyOf(name),
-    secret: Buffer.from(`secret of ${name}`),
+    secret: Uint8Array.from(Buffer.from(`secret of ${name}`)),
     intervalMs: 3_600_000,
     timeoutMs: 7_200_000,
     extendedTimeoutMs: 9_000_000,
