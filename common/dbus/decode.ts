@@ -4,6 +4,13 @@ import { DEPTH_LIMIT, parseSignature, parseType } from './signature.js';
 /** Texts up to this length are looked through letter by letter: TextDecoder costs more. */
 const SHORT_TEXT = 64;
 
+/**
+ * Short texts that are remembered, each in the place that its letters lead to: the names of properties, and many of
+ * their values, come once for each of thousands of objects, and making them anew is what decoding would mostly do.
+ */
+const REMEMBERED_TEXTS = 1024;
+const remembered: string[] = Array.from({ length: REMEMBERED_TEXTS }, () => '');
+
 /** A value with its type. */
 export interface Variant {
   /** Of one complete type. */
@@ -127,13 +134,30 @@ class Decoder {
     const end = start + length;
     const bytes = this.#bytes;
     if (bytes[end] !== 0) throw new Error('text without its end');
-    if (length <= SHORT_TEXT && this.#isAscii(start, end)) return bytes.toString('latin1', start, end);
-    return utf8.decode(bytes.subarray(start, end));
+    const text = length <= SHORT_TEXT ? this.#ascii(start, end) : undefined;
+    return text ?? utf8.decode(bytes.subarray(start, end));
   }
 
-  #isAscii(start: number, end: number): boolean {
+  /** @returns undefined when there are other letters */
+  #ascii(start: number, end: number): string | undefined {
     const bytes = this.#bytes;
-    for (let at = start; at < end; at++) if ((bytes[at] as number) > 0x7f) return false;
+    let place = end - start;
+    for (let at = start; at < end; at++) {
+      const letter = bytes[at] as number;
+      if (letter > 0x7f) return undefined;
+      place = (Math.imul(place, 31) + letter) | 0;
+    }
+    place &= REMEMBERED_TEXTS - 1;
+    const known = remembered[place] as string;
+    if (this.#isThere(known, start, end)) return known;
+    const text = bytes.toString('latin1', start, end);
+    remembered[place] = text;
+    return text;
+  }
+
+  #isThere(text: string, start: number, end: number): boolean {
+    if (text.length !== end - start) return false;
+    for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== this.#bytes[start + i]) return false;
     return true;
   }
 

@@ -115,7 +115,8 @@ function encodableFields(
   const fields: [number, Variant][] = [];
   for (const [name, [number, signature]] of Object.entries(FIELDS)) {
     const value = message[name as keyof typeof FIELDS];
-    if (value === undefined || value === '') continue;
+    // A message without arguments has no signature.
+    if (value === undefined || (name === 'signature' && value === '')) continue;
     if (NAME_CHECKS[name]?.(String(value)) === false)
       throw new MandosError('DBUS_VALUE', `D-Bus: not a name for "${name}": "${String(value)}"`);
     fields.push([number, { signature, value }]);

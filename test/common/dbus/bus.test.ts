@@ -8,6 +8,7 @@ import { MandosError } from '../../../common/errors.js';
 import { createLan } from '../../support/namespace.js';
 import { startAvahi, startBus } from '../../support/peers.js';
 import { requires } from '../../support/requires.js';
+import { queue } from './queue.js';
 
 const needs = requires('root', 'ip', 'dbus');
 const DAEMON = {
@@ -27,23 +28,6 @@ async function connect(t: TestContext, address: string): Promise<Bus> {
   const bus = await connectBus(address);
   t.after(() => bus.close());
   return bus;
-}
-
-/** What a listener is given, to be awaited one by one. */
-function queue<T>() {
-  const values: T[] = [];
-  const waiting: ((value: T) => void)[] = [];
-  return {
-    put: (value: T): void => {
-      const next = waiting.shift();
-      if (next) next(value);
-      else values.push(value);
-    },
-    take: (): Promise<T> => {
-      if (values.length > 0) return Promise.resolve(values.shift() as T);
-      return new Promise(resolve => waiting.push(resolve));
-    },
-  };
 }
 
 const hasCode = (code: string) => (error: unknown) => error instanceof MandosError && error.code === code;

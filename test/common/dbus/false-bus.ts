@@ -74,6 +74,10 @@ export interface FalseBus {
   readonly address: string;
   /** What each call is answered from now on. Default: one string. */
   answer: (serial: number) => Buffer;
+  /** Told of each message that the client sends. */
+  hear: (message: Buffer) => void;
+  /** Reads no more. */
+  pause(): void;
   /** Says something to the latest client. */
   send(bytes: Buffer): void;
   /** Ends the latest client's connection. */
@@ -106,6 +110,7 @@ export async function startFalseBus(t: TestContext, welcome = 'OK 0123\r\n'): Pr
       while (pending.length >= 16) {
         const length = 16 + Math.ceil(pending.readUInt32LE(12) / 8) * 8 + pending.readUInt32LE(4);
         if (pending.length < length) return;
+        bus.hear(pending.subarray(0, length));
         socket.write(bus.answer(pending.readUInt32LE(8)));
         pending = pending.subarray(length);
       }
@@ -114,6 +119,8 @@ export async function startFalseBus(t: TestContext, welcome = 'OK 0123\r\n'): Pr
   const bus: FalseBus = {
     address: `unix:path=${path}`,
     answer: goodReply,
+    hear: () => {},
+    pause: () => void sockets.at(-1)?.pause(),
     send: bytes => void sockets.at(-1)?.write(bytes),
     hangUp: () => void sockets.at(-1)?.end(),
   };

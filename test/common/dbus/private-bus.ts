@@ -23,7 +23,7 @@ const config = (address: string) => `<busconfig>
   <auth>EXTERNAL</auth>
   <policy context="default">
     <allow user="*"/>
-    <allow own="org.example.*"/>
+    <allow own_prefix="org.example"/>
     <deny own="org.example.Forbidden"/>
     <allow send_destination="*" eavesdrop="true"/>
     <allow receive_sender="*"/>
@@ -50,7 +50,7 @@ export async function startPrivateBus(t: TestContext): Promise<PrivateBus> {
         'dbus-daemon',
         [`--config-file=${file}`, '--nofork', '--nopidfile', '--nosyslog', '--print-address'],
         {
-          stdio: ['ignore', 'pipe', 'inherit'],
+          stdio: ['ignore', 'pipe', 'ignore'],
         },
       );
       const ended = once(child, 'exit');
