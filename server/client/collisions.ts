@@ -29,8 +29,5 @@ export function findCollision(
   const sameKey = keyId === undefined ? undefined : others.byKeyId(keyId);
   if (sameKey !== undefined && sameKey !== name) return `has the same key ID as ${sameKey}`;
   const samePath = others.byPath(clientObjectPath(name));
-  if (samePath !== undefined && samePath !== name) {
-    return `has the same D-Bus path as ${samePath}: "." and "-" both become "_"`;
-  }
-  return undefined;
+  return samePath !== undefined && samePath !== name ? `has the same D-Bus path as ${samePath}` : undefined;
 }
