@@ -18,7 +18,6 @@ import type { ListedClient } from './select-clients.js';
 import { selfCheck } from './self-check.js';
 import { showCalls } from './shown-calls.js';
 import { formatTable } from './table.js';
-import { watch } from './watch.js';
 
 /** A file that cannot be read counts as a wrong command line, as in the original. */
 export const EXIT_USAGE = 2;
@@ -34,7 +33,9 @@ export async function run(request: Request, log: Log, debug: boolean): Promise<n
     case 'check':
       return (await selfCheck(line => printOut(`${line}\n`))) ? 0 : 1;
     case 'watch':
-      await watch(
+      await (
+        await import('./watch.js')
+      ).watch(
         request.names,
         request.json,
         standardOutput(text => log.warning(text)),
@@ -104,7 +105,7 @@ async function show(
 }
 
 async function addedClients(bus: Caller): Promise<ListedClient[]> {
-  const [paths] = await callServer(bus, 'GetAddedClients').catch((error: unknown) => {
+  const [paths] = await callServer(bus, 'AddedClients').catch((error: unknown) => {
     if (!(error instanceof MandosError) || error.code !== 'ORIGINAL_SERVER') throw error;
     const text = `${error.message}: name the clients to export, or use --all`;
     throw new MandosError(error.code, text, { cause: error });

@@ -1,8 +1,10 @@
 import type { Bus } from '../../common/dbus/bus.js';
 import { connectBus, isDbusError, systemBusAddress } from '../../common/dbus/bus.js';
+import type { Variant } from '../../common/dbus/decode.js';
 import { describeError } from '../../common/errors.js';
-import { SERVER_NAME, SERVER_PATH } from '../mirror/mandos-names.js';
+import { PROPERTIES, SERVER_INTERFACE, SERVER_NAME, SERVER_PATH } from '../mirror/mandos-names.js';
 import { readClients, SNAPSHOT_LIMIT_BYTES } from '../mirror/server-calls.js';
+import { plainText } from './columns.js';
 
 const DAEMON = {
   destination: 'org.freedesktop.DBus',
@@ -28,7 +30,7 @@ export async function selfCheck(say: (line: string) => void): Promise<boolean> {
       const clients = await readClients(connected);
       return [undefined, `${clients.size}, which can be read`];
     });
-    await step('interface', say, async () => [undefined, await describeInterface(connected)]);
+    await step('version', say, async () => [undefined, await describeVersion(connected)]);
     return true;
   } catch {
     return false;
@@ -72,14 +74,20 @@ async function describeOwner(bus: Bus): Promise<string> {
   return `${SERVER_NAME} belongs to ${owner}, process ${pid} of user ID ${uid}`;
 }
 
-async function describeInterface(bus: Bus): Promise<string> {
-  const [xml] = await bus.call({
-    destination: SERVER_NAME,
-    path: SERVER_PATH,
-    interface: 'org.freedesktop.DBus.Introspectable',
-    member: 'Introspect',
-  });
-  return String(xml).includes('"AddClient"')
-    ? 'that of mandos-ts'
-    : "the original's; --add, --reload and --log-level are not there";
+/** The original's object has no properties. */
+async function describeVersion(bus: Bus): Promise<string> {
+  try {
+    const [version] = await bus.call({
+      destination: SERVER_NAME,
+      path: SERVER_PATH,
+      interface: PROPERTIES,
+      member: 'Get',
+      signature: 'ss',
+      body: [SERVER_INTERFACE, 'Version'],
+    });
+    return `mandos-ts ${plainText((version as Variant).value)}`;
+  } catch (error) {
+    if (!isDbusError(error, 'UnknownMethod') && !isDbusError(error, 'UnknownInterface')) throw error;
+    return 'the original Mandos: it has no --add, --reload and --log-level';
+  }
 }

@@ -1,6 +1,6 @@
 import type { Bus } from '../../common/dbus/bus.js';
 import { DbusError } from '../../common/dbus/bus.js';
-import { describeError, MandosError } from '../../common/errors.js';
+import { MandosError } from '../../common/errors.js';
 import type { PropertyValues } from './client-view.js';
 import {
   CLIENT_INTERFACE,
@@ -150,10 +150,15 @@ function explain(error: unknown, { path, interface: interface_, member }: Server
         );
       return error;
     default:
-      return new MandosError(
-        'SERVER_REFUSED',
-        `the server refused: ${describeError(error).replace(/^D-Bus: /, '')}`,
-        options,
-      );
+      return new MandosError('SERVER_REFUSED', `the server refused: ${lastLine(error)}`, options);
   }
+}
+
+/** The original answers with the trace of a Python program, whose last line says what is wrong. */
+function lastLine(error: DbusError): string {
+  const lines = error.message
+    .replace(/^D-Bus: /, '')
+    .trimEnd()
+    .split('\n');
+  return lines.at(-1) ?? error.dbusName;
 }
