@@ -65,7 +65,7 @@ export const THING: DbusInterface<Thing> = {
       type: 't',
       get: thing => thing.timeoutMs,
       set: (thing, value) => {
-        thing.timeoutMs = Number(value as bigint);
+        thing.timeoutMs = Number(value);
       },
     },
   },

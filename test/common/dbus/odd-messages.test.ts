@@ -238,6 +238,31 @@ test('a user of a connection that throws does not end its being kept', async t =
   assert.match(String(reasons.at(-1)), /of a user/);
 });
 
+test('who is told that there is no bus and throws does not end the process, nor the tries', async t => {
+  const falseBus = await startFalseBus(t, 'REJECTED EXTERNAL\r\n');
+  let told = 0;
+  await new Promise<void>(resolve => {
+    const faults: string[] = [];
+    const kept = keepConnected(
+      () => assert.fail('connected'),
+      () => {
+        told++;
+        throw new Error('of a listener');
+      },
+      falseBus.address,
+      {
+        onFault: reason => {
+          faults.push(reason);
+          assert.match(reason, /of a listener/);
+          if (faults.length === 2) resolve();
+        },
+      },
+    );
+    t.after(() => kept.close());
+  });
+  assert.equal(told, 2);
+});
+
 /** Sends each message over a connection of its own, and waits until the bus has dealt with it. */
 const STRANGER = `
 const net = require('node:net');

@@ -57,7 +57,8 @@ test('a call reaches the handler as it was made, and gets its reply', needs, asy
   const [call] = calls;
   assert.deepEqual(call?.body(), ['x', { signature: 'i', value: 1 }]);
   assert.match(call?.sender ?? '', /^:1\.\d+$/);
-  const { path, interface: name, member, signature, noReply } = call as IncomingCall;
+  assert.ok(call);
+  const { path, interface: name, member, signature, noReply } = call;
   assert.deepEqual([path, name, member, signature, noReply], ['/a', NAME, 'Do', 'sv', false]);
   assert.equal(await call?.uid(), process.getuid?.());
 });
@@ -227,25 +228,19 @@ test('what was sent before a clean close arrives', needs, async t => {
   const { server, caller } = await pair(t);
   const count = 20_000;
   let heard = 0;
-  const all = new Promise<void>(resolve => {
-    void caller
-      .onSignal({ sender: NAME }, () => {
-        if (++heard === count) resolve();
-      })
-      .then(async () => {
-        for (let i = 0; i < count; i++)
-          server.emit({
-            path: '/',
-            interface: NAME,
-            member: 'Said',
-            signature: 's',
-            body: ['x'.repeat(100)],
-          });
-        await server.flushed();
-        server.close();
-      });
+  let all = () => {};
+  const heardAll = new Promise<void>(resolve => {
+    all = resolve;
   });
-  await all;
+  await caller.onSignal({ sender: NAME }, () => {
+    if (++heard === count) all();
+  });
+  const body = ['x'.repeat(100)];
+  for (let i = 0; i < count; i++)
+    server.emit({ path: '/', interface: NAME, member: 'Said', signature: 's', body });
+  await server.flushed();
+  server.close();
+  await heardAll;
   assert.ok(server.gone.aborted);
 });
 

@@ -1,0 +1,355 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import type { Bus, Signal } from '../../../common/dbus/bus.js';
+import { isDbusError } from '../../../common/dbus/bus.js';
+import type { Variant } from '../../../common/dbus/decode.js';
+import { DbusFault } from '../../../common/dbus/errors.js';
+import type { DbusInterface } from '../../../common/dbus/interface-table.js';
+import { servedObject } from '../../../common/dbus/interface-table.js';
+import { serveObjects } from '../../../common/dbus/objects.js';
+import { hasCommand, requires } from '../../support/requires.js';
+import type { Thing } from './clients-like.js';
+import { makeThing, OLD_THING, pathOf, THING, thingTree } from './clients-like.js';
+import { startPrivateBus } from './private-bus.js';
+import { queue } from './queue.js';
+
+const execute = promisify(execFile);
+const needs = requires('dbus');
+const NAME = 'org.example.Things';
+const PROPERTIES = 'org.freedesktop.DBus.Properties';
+const MANAGER = 'org.freedesktop.DBus.ObjectManager';
+const INTROSPECTABLE = 'org.freedesktop.DBus.Introspectable';
+
+const ROOT: DbusInterface<Map<string, Thing>> = {
+  name: NAME,
+  methods: {
+    Remove: {
+      in: { Path: 'o' },
+      call: (things, [path]) => {
+        if (!things.delete(path as string)) throw new DbusFault('UnknownObject', 'no such thing');
+        return [];
+      },
+    },
+    Number: { in: { Small: 'y', Large: 't' }, out: { Small: 'y', Large: 't' }, call: (_, args) => args },
+  },
+  signals: { Added: { args: { Path: 'o' } } },
+};
+
+async function serve(t: TestContext, count: number) {
+  const privateBus = await startPrivateBus(t);
+  const faults: string[] = [];
+  const server = await privateBus.connect({ onFault: reason => faults.push(reason) });
+  const caller = await privateBus.connect({ messageLimitBytes: 32 * 1024 * 1024 });
+  const names = Array.from({ length: count }, (_, index) => `thing${index}`);
+  const things = new Map(names.map(name => [pathOf(name), makeThing(name)]));
+  const root = servedObject([ROOT], things);
+  const objects = serveObjects(server, thingTree(things, root));
+  assert.equal(await server.requestName(NAME), 'owned');
+  const call = async (path: string, name: string, member: string, signature = '', ...body: unknown[]) =>
+    await caller.call({ destination: NAME, path, interface: name, member, signature, body });
+  return { privateBus, server, caller, things, objects, call, faults };
+}
+
+const fails = (dbusName: string) => (error: unknown) => isDbusError(error, dbusName);
+const FIRST = pathOf('thing0');
+
+test(
+  'properties are read and set, each error has its standard name, and nothing is changed with an error',
+  needs,
+  async t => {
+    const { call, things } = await serve(t, 1);
+    const thing = things.get(FIRST) as Thing;
+    const get = async (name: string, property: string) =>
+      (await call(FIRST, PROPERTIES, 'Get', 'ss', name, property))[0];
+    const set = async (name: string, property: string, signature: string, value: unknown) =>
+      await call(FIRST, PROPERTIES, 'Set', 'ssv', name, property, { signature, value });
+    for (const name of [THING.name, OLD_THING.name, '']) {
+      assert.deepEqual(await get(name, 'Timeout'), { signature: 't', value: 300_000n });
+      // As mandos-ctl sends it.
+      await set(name, 'Timeout', 'i', 60_000);
+      assert.equal(thing.timeoutMs, 60_000);
+      await set(name, 'Timeout', 't', 300_000n);
+      assert.equal(thing.timeoutMs, 300_000);
+    }
+    await set(THING.name, 'Secret', 'ay', Buffer.from('hunter2'));
+    assert.deepEqual(Buffer.from(thing.secret), Buffer.from('hunter2'));
+    await set(THING.name, 'Enabled', 'b', false);
+    assert.equal(thing.enabled, false);
+    const before = structuredClone(thing);
+    const refused: [string, Promise<unknown>][] = [
+      ['UnknownInterface', get('org.example.No', 'Timeout')],
+      ['UnknownInterface', get(PROPERTIES, 'Timeout')],
+      ['UnknownProperty', get(THING.name, 'No')],
+      ['UnknownProperty', get('', 'constructor')],
+      ['UnknownProperty', get(THING.name, '__proto__')],
+      ['AccessDenied', get(THING.name, 'Secret')],
+      ['PropertyReadOnly', set(THING.name, 'Name', 's', 'other')],
+      ['UnknownProperty', set(THING.name, 'No', 's', 'other')],
+      ['UnknownInterface', set('org.example.No', 'Timeout', 't', 1n)],
+      ['InvalidArgs', set(THING.name, 'Timeout', 's', '1')],
+      ['InvalidArgs', set(THING.name, 'Timeout', 'i', -1)],
+      ['InvalidArgs', set(THING.name, 'Timeout', 'd', 1)],
+      ['InvalidArgs', set(THING.name, 'Enabled', 'i', 1)],
+      ['InvalidArgs', set(THING.name, 'Secret', 's', 'x')],
+      ['InvalidArgs', call(FIRST, PROPERTIES, 'Get', 's', THING.name)],
+      ['UnknownInterface', call(FIRST, PROPERTIES, 'GetAll', 's', 'org.example.No')],
+    ];
+    for (const [index, [name, outcome]] of refused.entries())
+      await assert.rejects(outcome, fails(name), `${index} ${name}`);
+    assert.deepEqual(thing, before);
+  },
+);
+
+test('no reply and no signal holds a property that can only be written', needs, async t => {
+  const { call, caller, objects, things } = await serve(t, 1);
+  const signals = queue<Signal>();
+  await caller.onSignal({ sender: NAME }, signals.put);
+  (things.get(FIRST) as Thing).secret = Buffer.from('hunter2');
+  objects.changed(FIRST, THING, 'Secret');
+  objects.added(FIRST);
+  const told = [await signals.take(), await signals.take()].map(({ body }) => body());
+  assert.deepEqual(told[0], [THING.name, new Map(), ['Secret']]);
+  const replies = [
+    await call(FIRST, PROPERTIES, 'GetAll', 's', THING.name),
+    await call(FIRST, PROPERTIES, 'GetAll', 's', ''),
+    await call('/', MANAGER, 'GetManagedObjects'),
+  ];
+  const shown = JSON.stringify([...replies, told[1]], (_, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value instanceof Map ? [...value] : value,
+  );
+  assert.match(shown, /KeyID/);
+  assert.doesNotMatch(shown, /Secret|hunter2/);
+});
+
+test(
+  'a call without an interface finds the first one with the method; whole numbers are taken for each other',
+  needs,
+  async t => {
+    const { caller, call } = await serve(t, 1);
+    const arguments_ = ['text', 7] as const;
+    assert.deepEqual(await call(FIRST, OLD_THING.name, 'Echo', 'si', ...arguments_), ['text', 7n]);
+    for (const [small, large, signature] of [
+      [200, 5, 'ui'],
+      [255n, 2n ** 64n - 1n, 'xt'],
+    ] as const)
+      assert.deepEqual(await call('/', NAME, 'Number', signature, small, large), [
+        Number(small),
+        BigInt(large),
+      ]);
+    const refused: [string, unknown[]][] = [
+      ['ut', [256, 1]],
+      ['yx', [1, -1n]],
+      ['y', [1]],
+      ['yty', [1, 1, 1]],
+      ['ys', [1, '1']],
+      ['yv', [1, { signature: 't', value: 1 }]],
+      ['y(t)', [1, [1]]],
+    ];
+    for (const [signature, body] of refused)
+      await assert.rejects(call('/', NAME, 'Number', signature, ...body), fails('InvalidArgs'), signature);
+    const without = caller as Bus & { call(call: object): Promise<readonly unknown[]> };
+    assert.deepEqual(
+      await without.call({ destination: NAME, path: '/', member: 'Number', signature: 'yt', body: [1, 2] }),
+      [1, 2n],
+    );
+    assert.deepEqual(await without.call({ destination: NAME, path: FIRST, member: 'Ping' }), []);
+  },
+);
+
+test('what there is not has the standard errors', needs, async t => {
+  const { call } = await serve(t, 1);
+  await assert.rejects(call('/no', NAME, 'Number'), fails('UnknownObject'));
+  await assert.rejects(call('/things/thing', PROPERTIES, 'GetAll', 's', ''), fails('UnknownObject'));
+  await assert.rejects(call('/', 'org.example.No', 'Number'), fails('UnknownInterface'));
+  await assert.rejects(call('/', PROPERTIES, 'GetAll', 's', ''), fails('UnknownInterface'));
+  await assert.rejects(call(FIRST, MANAGER, 'GetManagedObjects'), fails('UnknownInterface'));
+  for (const member of ['No', 'constructor', 'toString', '__proto__', 'hasOwnProperty'])
+    await assert.rejects(call('/', NAME, member), fails('UnknownMethod'), member);
+  await assert.rejects(call('/', NAME, 'Remove', 'o', '/no'), fails('UnknownObject'));
+});
+
+test('the object manager tells of all objects, with both names of an interface', needs, async t => {
+  const { call, things } = await serve(t, 2000);
+  const [managed] = await call('/', MANAGER, 'GetManagedObjects');
+  const objects = managed as Map<string, Map<string, Map<string, Variant>>>;
+  assert.deepEqual([...objects.keys()], [...things.keys()]);
+  for (const [path, interfaces] of objects) {
+    assert.deepEqual([...interfaces.keys()], [INTROSPECTABLE, PROPERTIES, THING.name, OLD_THING.name]);
+    assert.equal(interfaces.get(PROPERTIES)?.size, 0);
+    const values = interfaces.get(THING.name);
+    assert.equal(values?.size, 21);
+    assert.deepEqual(values?.get('ObjectPath'), { signature: 'o', value: path });
+    assert.deepEqual(interfaces.get(OLD_THING.name), values);
+  }
+});
+
+test('objects that come and go while they are listed harm nothing', needs, async t => {
+  const { call, things } = await serve(t, 5000);
+  let listing = true;
+  let turns = 0;
+  const shuffle = () => {
+    turns++;
+    const [first] = things.keys();
+    if (first !== undefined) things.delete(first);
+    const last = [...things.keys()].at(-1);
+    if (last !== undefined) things.delete(last);
+    const name = `new${turns}`;
+    if (turns < 100) things.set(pathOf(name), makeThing(name));
+    if (listing) setImmediate(shuffle);
+  };
+  shuffle();
+  const [first, second] = await Promise.all([
+    call('/', MANAGER, 'GetManagedObjects'),
+    call('/', MANAGER, 'GetManagedObjects'),
+  ]);
+  listing = false;
+  for (const [managed] of [first, second]) {
+    for (const [path, interfaces] of managed as Map<string, Map<string, Map<string, Variant>>>)
+      assert.equal(interfaces.get(THING.name)?.get('ObjectPath')?.value, path);
+  }
+  things.clear();
+  assert.deepEqual(await call('/', MANAGER, 'GetManagedObjects'), [new Map()]);
+});
+
+test('while objects are listed the event loop turns, and other calls are answered', needs, async t => {
+  const { server, call, things } = await serve(t, 200);
+  const tree = thingTree(things, servedObject([ROOT], things));
+  const seen = { listed: 0 };
+  const order: string[] = [];
+  serveObjects(server, {
+    ...tree,
+    find: path => {
+      const end = performance.now() + 1;
+      if (path !== '/' && ++seen.listed > 0) while (performance.now() < end);
+      return tree.find(path);
+    },
+  });
+  const listing = call('/', MANAGER, 'GetManagedObjects').then(() => order.push('listed'));
+  while (seen.listed === 0) await new Promise(setImmediate);
+  await call('/', 'org.freedesktop.DBus.Peer', 'Ping').then(() => order.push('answered'));
+  const { listed } = seen;
+  await listing;
+  assert.deepEqual(order, ['answered', 'listed']);
+  assert.ok(listed < 200, String(listed));
+});
+
+test('more objects than a bus relays are an error, and the connection lives on', needs, async t => {
+  const { call, things, faults } = await serve(t, 1);
+  const [thing] = things.values();
+  const [path] = things.keys();
+  (thing as { checkedAt: string }).checkedAt = 'x'.repeat(17 * 1024 * 1024);
+  await assert.rejects(call('/', MANAGER, 'GetManagedObjects'), fails('LimitsExceeded'));
+  things.clear();
+  const names = Array.from({ length: 40 }, (_, index) => `long${index}`);
+  for (const name of names)
+    things.set(pathOf(name), { ...makeThing(name), checkedAt: 'x'.repeat(1024 * 1024) });
+  await assert.rejects(call('/', MANAGER, 'GetManagedObjects'), fails('LimitsExceeded'));
+  things.clear();
+  things.set(path as string, makeThing('thing0'));
+  assert.equal(((await call('/', MANAGER, 'GetManagedObjects'))[0] as Map<string, unknown>).size, 1);
+  assert.deepEqual(faults, []);
+});
+
+test("the properties of one interface of all objects are a method's reply", needs, async t => {
+  const { server, caller, things } = await serve(t, 300);
+  const all: DbusInterface<undefined> = {
+    name: NAME,
+    methods: {
+      All: {
+        out: { All: 'a{oa{sv}}' },
+        call: async () => await objects.allProperties(things.keys(), THING.name),
+      },
+    },
+  };
+  const objects = serveObjects(server, thingTree(things, servedObject([all], undefined)));
+  const [reply] = await caller.call({ destination: NAME, path: '/', interface: NAME, member: 'All' });
+  const values = reply as Map<string, Map<string, Variant>>;
+  assert.deepEqual([...values.keys()], [...things.keys()]);
+  assert.deepEqual(values.get(FIRST)?.get('Name'), { signature: 's', value: 'thing0' });
+});
+
+test(
+  'a change is told as its property is annotated; objects are told of when they come and go',
+  needs,
+  async t => {
+    const { caller, objects, things } = await serve(t, 1);
+    const signals = queue<Signal>();
+    await caller.onSignal({ sender: NAME, pathNamespace: '/' }, signals.put);
+    const next = async () => {
+      const { path, interface: name, member, body } = await signals.take();
+      return [path, name, member, ...body()];
+    };
+    objects.changed(FIRST, THING, 'Name');
+    objects.changed(FIRST, THING, 'LastEnabled');
+    objects.changed('/things/no', THING, 'Timeout');
+    objects.changed(FIRST, THING, 'Timeout');
+    assert.deepEqual(await next(), [
+      FIRST,
+      PROPERTIES,
+      'PropertiesChanged',
+      THING.name,
+      new Map([['Timeout', { signature: 't', value: 300_000n }]]),
+      [],
+    ]);
+    objects.signal(FIRST, OLD_THING, 'Rejected', 'Denied');
+    assert.deepEqual(await next(), [FIRST, OLD_THING.name, 'Rejected', 'Denied']);
+    assert.throws(() => objects.signal(FIRST, THING, 'No'), TypeError);
+    assert.throws(() => objects.changed(FIRST, THING, 'No'), TypeError);
+    const thing = things.get(FIRST) as Thing;
+    things.delete(FIRST);
+    objects.added(FIRST);
+    objects.removed(FIRST, servedObject([THING, OLD_THING], thing));
+    const names = [INTROSPECTABLE, PROPERTIES, THING.name, OLD_THING.name];
+    assert.deepEqual(await next(), ['/', MANAGER, 'InterfacesRemoved', FIRST, names]);
+    things.set(FIRST, thing);
+    objects.added(FIRST);
+    const [path, name, member, object, interfaces] = await next();
+    assert.deepEqual([path, name, member, object], ['/', MANAGER, 'InterfacesAdded', FIRST]);
+    assert.deepEqual([...(interfaces as Map<string, unknown>).keys()], names);
+  },
+);
+
+test(
+  'busctl finds the tree, and all that an object says of itself',
+  hasCommand('busctl') ? needs : { skip: 'needs busctl' },
+  async t => {
+    const { privateBus, call } = await serve(t, 3);
+    const busctl = async (...args: string[]) =>
+      (await execute('busctl', [`--address=${privateBus.address}`, '--no-pager', ...args])).stdout;
+    const tree = await busctl('tree', '--list', NAME);
+    assert.deepEqual(tree.trim().split('\n'), ['/', '/things', ...[0, 1, 2].map(n => pathOf(`thing${n}`))]);
+    const rows = (await busctl('introspect', NAME, FIRST)).split('\n').map(line => line.split(/\s+/));
+    const row = (name: string) => rows.find(([first]) => first === name)?.slice(1);
+    assert.deepEqual(row('.Echo'), ['method', 'st', 'st', '-']);
+    assert.deepEqual(row('.Old'), ['method', '-', '-', 'deprecated']);
+    assert.deepEqual(row('.Rejected'), ['signal', 's', '-', '-']);
+    assert.deepEqual(row('.Timeout'), ['property', 't', '300000', 'emits-change', 'writable']);
+    assert.deepEqual(row('.Secret')?.slice(0, 2), ['property', 'ay']);
+    assert.deepEqual(row('.Name'), ['property', 's', '"thing0"', 'const']);
+    assert.deepEqual(row('.LastEnabled'), ['property', 's', '"2026-11-20T20:11:48.859870"', '-']);
+    assert.deepEqual(row(THING.name), ['interface', '-', '-', '-']);
+    assert.deepEqual(row(INTROSPECTABLE), ['interface', '-', '-', '-']);
+    assert.deepEqual(row('.Ping'), ['method', '-', '-', '-']);
+    assert.equal(await busctl('get-property', NAME, FIRST, THING.name, 'Timeout'), 't 300000\n');
+    const [xml] = await call(FIRST, INTROSPECTABLE, 'Introspect');
+    assert.match(String(xml), /<arg name="Number" type="t" direction="in"\/>/);
+    assert.match(
+      String(xml),
+      /<property name="Secret" type="ay" access="write">\n *<annotation name="org\.freedesktop\.DBus\.Property\.EmitsChangedSignal" value="invalidates"\/>/,
+    );
+    assert.match(
+      String(xml),
+      new RegExp(
+        `<interface name="${OLD_THING.name}">[^]*<annotation name="org.freedesktop.DBus.Deprecated" value="true"/>\n  </interface>`,
+      ),
+    );
+    const [root] = await call('/', INTROSPECTABLE, 'Introspect');
+    assert.match(String(root), /GetManagedObjects[^]*<node name="things"\/>/);
+    assert.doesNotMatch(String(root), /freedesktop\.DBus\.Properties/);
+    const [id] = await call('/things', 'org.freedesktop.DBus.Peer', 'GetMachineId');
+    assert.match(String(id), /^[0-9a-f]{32}$/);
+  },
+);
