@@ -10,5 +10,6 @@ function fleetSection(i: number, secretBytes: number): string {
   const message = randomBytes(secretBytes);
   message[0] = 0x84; // as an OpenPGP message begins
   const secret = message.toString('base64').replace(/.{1,72}/g, '    $&\n');
-  return `[machine${i}]\nhost = ${address}\nkey_id = ${randomBytes(32).toString('hex')}\nsecret =\n${secret}\n`;
+  const [keyId, fingerprint] = [randomBytes(32), randomBytes(20)].map(bytes => bytes.toString('hex'));
+  return `[machine${i}]\nhost = ${address}\nkey_id = ${keyId}\nfingerprint = ${fingerprint}\nsecret =\n${secret}\n`;
 }
