@@ -1,8 +1,9 @@
 import type { Log } from '../../common/log.js';
 import { describeError } from '../../common/errors.js';
 import type { Client } from './client.js';
+import { disable } from './client.js';
 import type { Change, Step } from './plan.js';
-import { isDisabling, nameOf, nextOf, Plan } from './plan.js';
+import { nameOf, nextOf, Plan } from './plan.js';
 import type { Registry } from './registry.js';
 import type { ClientStore, StoreBatch } from './store.js';
 
@@ -38,8 +39,8 @@ const NOTHING: Flushed = { dirty: [], gone: [], saved: [], forgotten: [] };
  * The one who writes down what must not be forgotten. A decision is stored first, then it holds, then all hear of it.
  * Decisions that come while the disk is busy share the next write. Whatever else changes is stored within a second.
  *
- * When it cannot be stored, a decision does not hold and fails, save one: a change that disables its client holds, and
- * the store hears of it as soon as it can.
+ * When it cannot be stored, a decision does not hold and fails, save one: a client that is to be disabled is, and the
+ * store hears of it as soon as it can.
  */
 export class Ledger {
   readonly #registry: Registry;
@@ -152,7 +153,7 @@ export class Ledger {
     } catch (error) {
       this.#underWay = [];
       this.#failed(error, flushed);
-      for (const step of plan.steps) if (isDisabling(step)) this.#apply(step);
+      for (const { change } of plan.steps) this.#disableOnly(change);
       for (const entry of entries) entry.reject(error);
       return;
     }
@@ -194,6 +195,17 @@ export class Ledger {
       const happened = now && now !== earlier ? event?.(now, earlier) : undefined;
       if (happened) this.#registry.events.emit(happened);
     }
+  }
+
+  /** Of a change that cannot be stored holds that it disables its client, and nothing else. */
+  #disableOnly(change: Change): void {
+    if (change.kind !== 'update') return;
+    const { name, transition, event } = change;
+    const before = this.#registry.find(name);
+    if (!before?.enabled || transition(before).enabled) return;
+    const now = this.#registry.update(name, disable);
+    const happened = now && event?.(now, before);
+    if (happened?.kind === 'disabled') this.#registry.events.emit(happened);
   }
 
   /** What is as the plan has it is stored already. */

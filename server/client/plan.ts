@@ -95,8 +95,3 @@ export function nextOf(change: Change, before: Client | undefined): Client | und
       return before && change.transition(before);
   }
 }
-
-/** Whether a change takes its client out of service. */
-export function isDisabling({ change, before, next }: Step): boolean {
-  return change.kind === 'update' && before?.enabled === true && next?.enabled === false;
-}

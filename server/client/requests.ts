@@ -53,6 +53,8 @@ interface OpenRequest {
   phase: 'waiting' | 'counting' | 'released' | 'sent' | 'over';
   /** Whether the client counts it among those that wait for an operator. */
   isPending: boolean;
+  /** Its client was removed: who comes after it with the same name is another. */
+  isOrphan: boolean;
   /** As it was when its secret was released. */
   released: Client | undefined;
   cancelTimer: () => void;
@@ -95,6 +97,7 @@ export class Requests {
       answer,
       phase: 'waiting',
       isPending: false,
+      isOrphan: false,
       released: undefined,
       cancelTimer: () => {},
     };
@@ -140,19 +143,14 @@ export class Requests {
   #hear(event: ClientEvent): void {
     const requests = event.client && this.#open.get(event.client.settings.name);
     for (const request of requests ?? []) {
-      if (request.phase !== 'waiting' && request.phase !== 'counting') {
-        if (event.kind === 'removed') request.isPending = false;
-        continue;
-      }
+      if (event.kind === 'removed') request.isOrphan = true;
+      if (request.phase !== 'waiting' && request.phase !== 'counting') continue;
       if (event.kind === 'changed') {
         const client = this.#registry.find(request.name);
         const obstacle = findObstacle(client, request.keyId, this.#effects.nowMs());
         if (obstacle) this.#refuse(request, obstacle);
-      } else if (event.kind === 'removed') {
-        // Who comes after it with the same name is another.
-        request.isPending = false;
-        this.#refuse(request, unknown(request.keyId));
-      } else if (event.kind === 'approved') this.#hearOperator(request, event.client, event.granted);
+      } else if (event.kind === 'removed') this.#refuse(request, unknown(request.keyId));
+      else if (event.kind === 'approved') this.#hearOperator(request, event.client, event.granted);
     }
   }
 
@@ -218,8 +216,10 @@ export class Requests {
     if (request.phase !== 'released' || !released) return;
     request.phase = 'sent';
     const nowMs = this.#effects.nowMs();
-    const client = this.#registry.update(name, current => extendAfterRelease(current, nowMs)) ?? released;
-    this.#registry.events.emit({ kind: 'released', client, keyId, peer });
+    const extended = request.isOrphan
+      ? undefined
+      : this.#registry.update(name, current => extendAfterRelease(current, nowMs));
+    this.#registry.events.emit({ kind: 'released', client: extended ?? released, keyId, peer });
   }
 
   #close(request: OpenRequest): void {
@@ -236,7 +236,7 @@ export class Requests {
     if (requests?.size === 0) this.#open.delete(request.name);
   }
 
-  #endPending({ name, isPending }: OpenRequest): void {
-    if (isPending) this.#registry.update(name, endApprovalRequest);
+  #endPending({ name, isPending, isOrphan }: OpenRequest): void {
+    if (isPending && !isOrphan) this.#registry.update(name, endApprovalRequest);
   }
 }

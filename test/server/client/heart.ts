@@ -75,6 +75,13 @@ export class TestStore implements ClientStore {
     this.#end?.();
   }
 
+  /** A write under way comes to nothing. The disk works again. */
+  crash(): void {
+    this.#end = undefined;
+    this.isBusy = false;
+    this.isBroken = false;
+  }
+
   /** What is written in one batch, as words. */
   get words(): string[] {
     return this.batches.map(({ saved, removed, forgotten }) => {
@@ -138,7 +145,9 @@ export class Heart {
       clock.after(delayMs, () => {
         if (!this.#isStopped) run();
       });
-    this.ledger = new Ledger(this.registry, this.store, log, { after });
+    const write = (batch: StoreBatch) =>
+      this.#isStopped ? new Promise<void>(() => {}) : this.store.write(batch);
+    this.ledger = new Ledger(this.registry, { write }, log, { after });
     this.requests = new Requests(this.registry, this.ledger, log, { nowMs, after });
     const check = options.check ?? (() => neverEnding());
     this.scheduler = new Scheduler(this.registry, this.ledger, log, { nowMs, after, check });

@@ -231,6 +231,18 @@ test('when the disk is broken, only the disabling of what came together holds', 
   assert.equal(heart.client('b').settings.host, TEST_HOST);
 });
 
+test('when the disk is broken, a setting that disables its client disables it, and stays as it was', async () => {
+  const heart = await start('a', 'b');
+  heart.store.isBroken = true;
+  await assert.rejects(heart.set({ timeoutMs: 0 }), BROKEN);
+  await Promise.allSettled([heart.disable('b'), heart.enable('b'), heart.set({ timeoutMs: 0 }, 'b')]);
+  for (const name of ['a', 'b']) {
+    const { enabled, settings, configured } = heart.client(name);
+    assert.equal(enabled, false);
+    assert.equal(settings, configured);
+  }
+});
+
 test('who finds a client disabled already that is not stored so waits until it is', async () => {
   const heart = await start('a');
   heart.store.isBroken = true;

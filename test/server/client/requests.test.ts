@@ -439,7 +439,9 @@ test('requests of a client that is removed and added again are over, and do not 
   await Promise.all([heart.remove(), heart.ledger.decide([{ kind: 'add', client, by: BY_CONFIGURATION }])]);
   const asked = heart.ask();
   waiting.request.close();
-  released.request.close();
+  const { expiresMs } = heart.client();
+  released.finish();
+  assert.equal(heart.client().expiresMs, expiresMs);
   another.request.close();
   await heart.clock.pass(0);
   assert.deepEqual([another.outcome, asked.outcome], ['unknown', undefined]);
