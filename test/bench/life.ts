@@ -1,4 +1,5 @@
 import { chmodSync, mkdtempSync, readFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import type { Child } from '../support/child.js';
 import type { Host } from '../support/namespace.js';
@@ -155,6 +156,8 @@ async function compare(host: Host, keys: Keys): Promise<void> {
   const clientsConf = keys.section + fleetSections(COMPARED_CLIENTS - 1, keys.bytes);
   say(`${COMPARED_CLIENTS} clients`);
   const ours = await start(host, clientsConf);
+  // Beside those during many checks: what the machine and its disk allow.
+  row('mandos-ts, release, p99', await releaseP99Ms(host, ours.port, keys), 'ms');
   await compareOne('mandos-ts', ours.child, ours.tookMs);
   await startBus(host);
   const configDirectory = writeServerConfig(host, clientsConf);
@@ -184,6 +187,7 @@ try {
   const host = await lan.host('server');
   const keys = await makeKeys(lan.directory, 'client', 'benchmark password');
   say(`The life of a server (${IS_LONG ? 'long' : 'short'}): each client is checked every two minutes`);
+  say(`Load of the machine before: ${loadavg()[0]?.toFixed(1)} on ${cpus().length} cores`);
   say();
   await compare(host, keys);
   for (const target of TARGETS) await benchLife(host, keys, target);
