@@ -27,9 +27,7 @@ export class Registry {
   /** @param keyId lower-case hexadecimal */
   findByKeyId(keyId: string): Client | undefined {
     const name = this.#nameByKeyId.get(keyId);
-    const client = name === undefined ? undefined : this.#byName.get(name);
-    // While several clients change their keys, one after the other, the index may be ahead of one of them.
-    return client?.settings.keyId === keyId ? client : undefined;
+    return name === undefined ? undefined : this.#byName.get(name);
   }
 
   /**
