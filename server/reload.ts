@@ -1,10 +1,11 @@
 import type { OptionValues } from '../common/cli.js';
 import { countErrors, formatFault } from '../common/config-fault.js';
 import { counted } from '../common/counted.js';
-import { describeError } from '../common/errors.js';
+import { describeError, MandosError } from '../common/errors.js';
 import type { Log } from '../common/log.js';
 import type { Client } from './client/client.js';
 import { createClient } from './client/client.js';
+import { findCollision, identitiesOf } from './client/collisions.js';
 import type { ClientEvent } from './client/events.js';
 import { BY_CONFIGURATION } from './client/events.js';
 import type { Change, Ledger } from './client/ledger.js';
@@ -50,8 +51,8 @@ export class LiveConfiguration {
   #clients: readonly ClientSettings[];
   /** An editor that puts a new file in place must not make clients vanish. */
   #sources: readonly ClientsSource[];
-  #running: Promise<boolean> | undefined;
-  #again: Promise<boolean> | undefined;
+  #running: Promise<string | undefined> | undefined;
+  #again: Promise<string | undefined> | undefined;
 
   constructor(
     values: OptionValues,
@@ -76,9 +77,9 @@ export class LiveConfiguration {
    * Reads the configuration again. When all of it is valid, its differences are logged and hold at once; otherwise its
    * faults are logged and nothing is changed. Asked for while it runs, it is done once more, with the files as they are
    * then.
-   * @returns whether the configuration is in effect; never rejects
+   * @returns why nothing is changed; undefined when the configuration is in effect. Never rejects
    */
-  reload(): Promise<boolean> {
+  reload(): Promise<string | undefined> {
     if (this.#again) return this.#again;
     if (!this.#running) return this.#begin();
     this.#again = this.#running.then(() => {
@@ -88,11 +89,18 @@ export class LiveConfiguration {
     return this.#again;
   }
 
-  #begin(): Promise<boolean> {
+  /** Whether the configuration names a client, be it one that an operator has removed. */
+  hasClient(name: string): boolean {
+    return this.#clients.some(settings => settings.name === name);
+  }
+
+  #begin(): Promise<string | undefined> {
     this.#running = this.#reload()
+      .then(() => undefined)
       .catch((error: unknown) => {
-        this.#log.error(`reload: nothing is changed: ${describeError(error)}`);
-        return false;
+        const problem = `nothing is changed: ${describeError(error)}`;
+        this.#log.error(`reload: ${problem}`);
+        return problem;
       })
       .finally(() => {
         this.#running = undefined;
@@ -100,7 +108,8 @@ export class LiveConfiguration {
     return this.#running;
   }
 
-  async #reload(): Promise<boolean> {
+  /** @throws MandosError when nothing is changed */
+  async #reload(): Promise<void> {
     const { options, clients, sources, faults } = this.#effects.withConfigurationAccess(() => {
       const loaded = loadOptions(this.#values, this.#files);
       const config = loadClients(loaded.options.configDirectory, this.#files, this.#sources);
@@ -109,10 +118,10 @@ export class LiveConfiguration {
     for (const fault of faults) this.#log[fault.severity](formatFault(fault));
     const errors = countErrors(faults);
     if (errors > 0) {
-      const what = `${counted(errors, 'error')} in the configuration`;
-      this.#log.error(`reload: nothing is changed: ${what} (see mandos --check)`);
-      return false;
+      const what = `${counted(errors, 'error')} in the configuration (see mandos --check)`;
+      throw new MandosError('CONFIGURATION', what);
     }
+    this.#refuseCollisions(clients);
     const difference = differenceOfClients(this.#clients, clients);
     const touched = new Set([...difference.added, ...difference.changed.map(({ name }) => name)]);
     const different = clients.filter(({ name }) => touched.has(name));
@@ -128,7 +137,23 @@ export class LiveConfiguration {
     for (const line of lines) this.#log.warning(`reload: ${line}`);
     if (lines.length === 0) this.#log.info('reload: the clients are as they were');
     this.#takeOver(options);
-    return true;
+  }
+
+  /** @throws MandosError for a client of the configuration that is the same as one that was added at run time */
+  #refuseCollisions(clients: readonly ClientSettings[]): void {
+    const identities = identitiesOf(clients);
+    const names = new Set(clients.map(({ name }) => name));
+    for (const { settings, configured } of this.#registry) {
+      // What has no configuration yet, and gets one now, takes that over.
+      if (configured || names.has(settings.name)) continue;
+      const collision = findCollision(settings, identities);
+      if (collision === undefined) continue;
+      const added = `${settings.name}, which was added at run time,`;
+      throw new MandosError(
+        'CONFIGURATION',
+        `${added} ${collision} of the configuration (remove one of the two)`,
+      );
+    }
   }
 
   #takeOver(options: ServerOptions): void {

@@ -6,8 +6,9 @@ import type { StoredClient } from './client/store.js';
 const NAMES_LIMIT = 20;
 
 /** What a start made of the stored state, where an operator may want to know. */
-export function describeRestored({ forgotten, removed, expired }: Restored): string[] {
+export function describeRestored({ forgotten, removed, dropped, expired }: Restored): string[] {
   return [
+    ...dropped.map(({ name, reason }) => `${name}: dropped: ${reason}`),
     ...expired.map(({ name, reason }) => `${name}: disabled: ${reason}`),
     ...(removed.length > 0
       ? [`${counted(removed.length, 'client')} removed by an operator stay away: ${listNames(removed)}`]

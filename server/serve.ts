@@ -7,6 +7,8 @@ import type { Log, LogLevel } from '../common/log.js';
 import { createLog } from '../common/log.js';
 import { after } from '../common/timer.js';
 import { TlsContext } from '../common/tls/tls-context.js';
+import { VERSION } from '../common/version.js';
+import { readAddedClient } from './added-client.js';
 import type { AuditLog } from './audit/audit-log.js';
 import { openAuditLog } from './audit/audit-log.js';
 import { clientChecker } from './checker/client-checker.js';
@@ -18,6 +20,7 @@ import { restoreClients } from './client/restore.js';
 import type { StoredClient } from './client/store.js';
 import { PROGRAM } from './command-line.js';
 import { systemFiles } from './config/files.js';
+import { serveControl } from './control/control.js';
 import type { Advertiser } from './discovery/advertiser.js';
 import { advertise } from './discovery/advertiser.js';
 import { logEvents } from './event-log.js';
@@ -113,23 +116,52 @@ export async function serve(
     },
   );
   const status = () => `${counted(registry.size, 'client')}, port ${listener.port}`;
+  const reload = async () => {
+    systemd.reloading();
+    const problem = await live.reload();
+    systemd.ready(status());
+    return problem;
+  };
   signals.obey({
-    reload: () => {
-      systemd.reloading();
-      void live.reload().then(() => systemd.ready(status()));
-    },
+    reload: () => void reload(),
     status: () => {
       // Whoever asks wants to see it, whatever the level is.
       for (const line of describeStatus(registry, nowMs())) createLog(sink, 'info').info(line);
     },
   });
+  const control = options.useDbus
+    ? serveControl({
+        registry,
+        ledger,
+        requests,
+        log,
+        about: {
+          version: VERSION,
+          address: options.address ?? '',
+          port: listener.port,
+          interface: options.interface ?? '',
+          serviceName: options.serviceName,
+        },
+        nowMs,
+        random: Math.random,
+        readClient: (name, settings) =>
+          live.hasClient(name)
+            ? { problems: ['the configuration has it already (a reload takes over what is changed there)'] }
+            : readAddedClient(name, settings),
+        reload,
+        setLogLevel: logLevel => {
+          log.warning(`the log level is ${logLevel} until the next reload`);
+          options = { ...options, logLevel };
+        },
+      })
+    : undefined;
   log.info(status());
   systemd.ready(status());
   child?.ready();
 
   log.info(`stopping: ${await signals.stop}`);
   systemd.stopping();
-  const isStored = await stopServer({ listener, advertiser, scheduler, ledger, store, log });
+  const isStored = await stopServer({ listener, advertiser, control, scheduler, ledger, store, log });
   audit?.close();
   pidFile?.remove();
   process.exit(isStored ? 0 : 1);

@@ -2,6 +2,7 @@ import { describeError } from '../common/errors.js';
 import type { Log } from '../common/log.js';
 import type { Scheduler } from './checker/scheduler.js';
 import type { Ledger } from './client/ledger.js';
+import type { Control } from './control/control.js';
 import type { Advertiser } from './discovery/advertiser.js';
 import type { Listener } from './release/listener.js';
 
@@ -13,6 +14,7 @@ const STOP_LIMIT_MS = 900;
 export interface RunningServer {
   readonly listener: Listener;
   readonly advertiser: Advertiser | undefined;
+  readonly control: Control | undefined;
   readonly scheduler: Scheduler;
   readonly ledger: Ledger;
   readonly store: { close(): Promise<void> };
@@ -25,10 +27,10 @@ export interface RunningServer {
  * @returns whether the state is stored
  */
 export async function stopServer(server: RunningServer): Promise<boolean> {
-  const { listener, advertiser, scheduler, ledger, store, log } = server;
+  const { listener, advertiser, control, scheduler, ledger, store, log } = server;
   const grace = setTimeout(() => listener.closeConnections(), STOP_GRACE_MS);
   const limit = new Promise<boolean>(resolve => setTimeout(() => resolve(false), STOP_LIMIT_MS));
-  const ended = Promise.all([advertiser?.stop(), listener.close(), scheduler.stop()]);
+  const ended = Promise.all([advertiser?.stop(), control?.close(), listener.close(), scheduler.stop()]);
   // What may hang, a bus or a checker, must not keep the state from the disk.
   const isOver = await Promise.race([ended.then(() => true), limit]);
   clearTimeout(grace);

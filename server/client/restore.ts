@@ -1,6 +1,7 @@
 import { isSuccess } from './checks.js';
 import type { Approval, Client } from './client.js';
 import { createClient, expiryReason, start } from './client.js';
+import { findCollision, identitiesOf } from './collisions.js';
 import type { ChangeableSettings } from './settings-change.js';
 import { CHANGEABLE_SETTINGS, isSameValue, mergeSettings } from './settings-change.js';
 import type { ClientSettings } from './settings.js';
@@ -13,6 +14,8 @@ export interface Restored {
   readonly forgotten: readonly string[];
   /** Names that an operator has removed, and that the configuration still has as they were. */
   readonly removed: readonly string[];
+  /** Added at run time, and now the same to TLS or D-Bus as one that the configuration has: the latter one stays. */
+  readonly dropped: readonly { readonly name: string; readonly reason: string }[];
   /** Whose time was up while no server ran. */
   readonly expired: readonly { readonly name: string; readonly reason: string }[];
 }
@@ -56,6 +59,9 @@ export function restoreClients(
       }
     }
   }
+  const dropped: { name: string; reason: string }[] = [];
+  const identities =
+    storedByName.size > 0 ? identitiesOf(clients.map(({ settings }) => settings)) : undefined;
   // What is left is not in the configuration.
   for (const before of storedByName.values()) {
     if (before.configured || before.removed) {
@@ -63,12 +69,20 @@ export function restoreClients(
       continue;
     }
     const client = restoreAdded(before, effects);
+    const collision = identities && findCollision(client.settings, identities);
+    if (collision !== undefined) {
+      dropped.push({
+        name: before.name,
+        reason: `it was added at run time, and ${collision} of the configuration`,
+      });
+      continue;
+    }
     clients.push(client);
     if (before.state.enabled && !client.enabled) {
       expired.push({ name: before.name, reason: outageReason(client, effects.nowMs) });
     }
   }
-  return { clients, forgotten, removed, expired };
+  return { clients, forgotten, removed, dropped, expired };
 }
 
 function outageReason(client: Client, nowMs: number): string {
