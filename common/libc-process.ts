@@ -64,3 +64,15 @@ const dup2 = declare<(from: number, to: number) => number>('int dup2(int from, i
 export function replaceDescriptor(from: number, to: number): void {
   if (dup2(from, to) < 0) throw failed('dup2');
 }
+
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+// fcntl(2) is variadic, which some machines' calling conventions tell apart; the value follows its type's name.
+const fcntl = declare<(fd: number, command: number, type: 'int', value: number) => number>(
+  'int fcntl(int fd, int command, ...)',
+);
+
+/** Keeps programs that this process starts from inheriting an open file (FD_CLOEXEC of fcntl(2)). */
+export function closeOnExec(fd: number): void {
+  if (fcntl(fd, F_SETFD, 'int', FD_CLOEXEC) !== 0) throw failed('FD_CLOEXEC');
+}

@@ -1,5 +1,6 @@
 import { formatEndpoint } from '../common/endpoint.js';
 import { describeError } from '../common/errors.js';
+import { closeOnExec } from '../common/libc-process.js';
 import type { Log } from '../common/log.js';
 import { listInterfaces } from '../common/network-interfaces.js';
 import { openBoundSocket } from './host/bound-socket.js';
@@ -42,6 +43,15 @@ export async function openListener(
   return listener;
 }
 
+/** A descriptor that was inherited would be inherited again. One that is not open is reported where it is used. */
+function keepFromCheckers(fd: number): void {
+  try {
+    closeOnExec(fd);
+  } catch {
+    // Told by listen.
+  }
+}
+
 /**
  * Chooses where to listen (mandos(8)), and opens the socket where that needs root: one that is bound to an interface,
  * where such a socket can be had, or to a port below 1024.
@@ -50,6 +60,7 @@ export async function openListener(
 export function openListenPlace(options: ListenOptions, log: Log): ListenPlace {
   const { socket, interface: name, port = 0 } = options;
   if (socket !== undefined) {
+    keepFromCheckers(socket);
     return { target: { kind: 'descriptor', fd: socket, name: `descriptor ${socket}` } };
   }
   const address = options.address ?? (options.useIpv6 ? '::' : '0.0.0.0');

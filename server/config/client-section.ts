@@ -104,5 +104,6 @@ function hexValue(text: string, digits: readonly number[]): Parsed<string | unde
   if (!digits.includes(hex.length)) {
     return { problem: `has ${hex.length} hexadecimal digits (allowed: ${digits.join(' or ')})` };
   }
-  return { value: hex };
+  // A copy: a part of the file's text would keep all of that in memory.
+  return { value: Buffer.from(hex, 'latin1').toString('latin1') };
 }

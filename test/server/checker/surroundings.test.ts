@@ -34,7 +34,7 @@ test(
     const places = [`--configdir=${directory}`, `--statedir=${stateDirectory(t)}`];
     const command = [process.execPath, MANDOS, ...args, ...places];
     const env = { TEST_VARIABLE: 'as the server has it', DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/nonexistent' };
-    const child = new Child('python3', ['-c', manager(5), ...command], { env });
+    const child = new Child('python3', ['-c', manager(40), ...command], { env });
     t.after(() => child.stop());
     await child.waitForOutput(/listening on \[::1\]:\d+$/m);
     while (!existsSync(file)) {
