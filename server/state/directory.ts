@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -24,6 +25,10 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENOTDIR: 'choose another with --statedir',
 };
 
+/** How long the process that writes may take to end after its server was killed: what it writes then is written. */
+const WRITER_END_MS = 10_000;
+const RETRY_MS = 20;
+
 /** A fault of the state directory, with what to do. */
 export function stateError(path: string, what: string, cause: unknown): MandosError {
   const { code } = cause as NodeJS.ErrnoException;
@@ -33,27 +38,38 @@ export function stateError(path: string, what: string, cause: unknown): MandosEr
 }
 
 /**
- * Makes the state directory if there is none, and locks it for this process until the lock is closed or the process ends.
- * @returns closes the lock
+ * Makes the state directory if there is none, and locks it for this process and those that inherit the lock.
+ * @returns the lock's file descriptor; when all have closed it, the directory is free
  * @throws MandosError STATE
  */
-export function lockDirectory(directory: string): () => void {
+export async function lockDirectory(directory: string): Promise<number> {
   makeDirectory(directory);
   const path = join(directory, 'lock');
   const fd = attempt(path, 'cannot be opened', () =>
     openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600),
   );
   try {
-    if (!tryLockFile(fd)) throw inUse(directory, fd);
+    await lock(directory, fd);
     attempt(path, 'cannot be written', () => {
-      ftruncateSync(fd);
-      writeSync(fd, `${process.pid}\n`, 0);
+      // In this order, so that a full disk is no obstacle.
+      ftruncateSync(fd, writeSync(fd, `${process.pid}\n`, 0));
     });
   } catch (error) {
     closeSync(fd);
     throw error;
   }
-  return () => closeSync(fd);
+  return fd;
+}
+
+async function lock(directory: string, fd: number): Promise<void> {
+  const untilMs = performance.now() + WRITER_END_MS;
+  while (!tryLockFile(fd)) {
+    // None while the other is about to write it.
+    const [pid] = /^\d+/.exec(readFileSync(`/proc/self/fd/${fd}`, 'latin1')) ?? [];
+    const isAlive = pid !== undefined && existsSync(`/proc/${pid}`);
+    if (isAlive || performance.now() >= untilMs) throw inUse(directory, pid);
+    await new Promise(resolve => setTimeout(resolve, RETRY_MS));
+  }
 }
 
 function makeDirectory(directory: string): void {
@@ -67,9 +83,7 @@ function makeDirectory(directory: string): void {
   }
 }
 
-function inUse(directory: string, fd: number): MandosError {
-  // None while the other is about to write it.
-  const [pid] = /^\d+/.exec(readFileSync(fd, 'latin1')) ?? [];
+function inUse(directory: string, pid: string | undefined): MandosError {
   const who = pid === undefined ? '' : `, with process ID ${pid}`;
   const advice = 'stop that first, or choose another directory with --statedir';
   return new MandosError('STATE', `${directory}: is in use by another mandos${who}; ${advice}`);

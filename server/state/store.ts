@@ -1,7 +1,6 @@
-import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MandosError } from '../../common/errors.js';
-import { closeOnExec } from '../../common/libc-descriptor.js';
 import type { ClientStore, StoreBatch, StoredClient } from '../client/store.js';
 import { lockDirectory, stateError } from './directory.js';
 import { encodeClient } from './record.js';
@@ -31,9 +30,10 @@ export interface StateStore extends ClientStore {
  *   STATE_CORRUPT: its file is damaged. The file stays as it is then.
  */
 export async function openStateStore(directory: string): Promise<StateStore> {
-  const unlock = lockDirectory(directory);
+  const lockFd = await lockDirectory(directory);
   const path = join(directory, FILE_NAME);
-  const writer = new Writer(path);
+  const writer = new Writer(path, lockFd);
+  const unlock = () => closeSync(lockFd);
   try {
     const store = new LmdbStore(path, writer, readStoredFile(path), unlock);
     await store.open();
@@ -60,8 +60,17 @@ class LmdbStore implements StateStore {
     this.#unlock = unlock;
   }
 
-  open(): Promise<void> {
-    return this.#ask({ kind: 'open', changes: undefined });
+  async open(): Promise<void> {
+    if (!existsSync(this.#path)) {
+      await this.#ask({ kind: 'rebuild', changes: [] });
+      return;
+    }
+    try {
+      await this.#ask({ kind: 'rebuild', changes: undefined });
+    } catch {
+      // Where there is no room for a second file, the old one has to do.
+      await this.#ask({ kind: 'write', changes: [] });
+    }
   }
 
   load(): StoredClient[] {
@@ -76,7 +85,7 @@ class LmdbStore implements StateStore {
   }
 
   replaceAll(batch: Pick<StoreBatch, 'saved' | 'removed'>): Promise<void> {
-    return this.#ask({ kind: 'open', changes: changesOf(batch) });
+    return this.#ask({ kind: 'rebuild', changes: changesOf(batch) });
   }
 
   close(): Promise<void> {
@@ -94,7 +103,7 @@ class LmdbStore implements StateStore {
     const answer = this.#writer.ask(request);
     this.#last = answer.catch(() => {});
     try {
-      if (await answer) keepFromChildren(this.#path);
+      await answer;
     } catch (error) {
       throw stateError(this.#path, 'cannot be written', error);
     }
@@ -106,20 +115,4 @@ function changesOf({ saved, removed }: Pick<StoreBatch, 'saved' | 'removed'>): C
     ...removed.map((client): Change => [client.settings.name, encodeClient(client, true)]),
     ...saved.map((client): Change => [client.settings.name, encodeClient(client, false)]),
   ];
-}
-
-/** lmdb leaves its file open for the programs that this process starts: no checker is to have it. */
-function keepFromChildren(path: string): void {
-  const real = realpathSync(path);
-  for (const fd of readdirSync('/proc/self/fd').map(Number)) {
-    if (linkOf(fd) === real) closeOnExec(fd);
-  }
-}
-
-function linkOf(fd: number): string | undefined {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    return undefined; // the one that listed the directory
-  }
 }

@@ -1,7 +1,6 @@
 import {
   closeSync,
   constants,
-  existsSync,
   openSync,
   renameSync,
   rmSync,
@@ -11,19 +10,19 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { getSystemErrorName } from 'node:util';
-import { parentPort, workerData } from 'node:worker_threads';
 import type { RootDatabase } from 'lmdb';
-import { open } from 'lmdb';
 import type { Entry } from './lmdb-file.js';
 import { readEntries } from './lmdb-file.js';
 import { FORMAT_VERSION, keyOf, seal, VERSION_KEY } from './record.js';
 import { syncDirectory } from './sync-directory.js';
-import type { Answer, Change, Request, WriterOptions } from './writer-protocol.js';
+import type { Answer, Change, Request } from './writer-protocol.js';
 
 /*
- * The thread that writes the state: waiting for the disk must not hold up the event loop. Of lmdb it uses the synchronous
- * transactions only. Those that run in libuv's threads write errors to standard error, and can wait for ever after a
- * fault of the disk.
+ * The process that writes the state; writer.ts starts it with the path of the file. It is one of its own, as lmdb 3.5.6
+ * overwrites memory that is not its own when a write fails (a message of some 110 bytes in 100), and as it maps its file,
+ * so that an unreadable disk ends the process. After an error this process is not used any more.
+ *
+ * It ends when the server does, and until then it has the server's lock of the directory, too.
  */
 
 /** Address space for the file; only what is used takes memory. A hundred thousand secrets of 64 KiB take some 9 GiB. */
@@ -37,17 +36,18 @@ const NEW_BYTES = 256 * 1024;
 
 type Database = RootDatabase<Buffer, Buffer>;
 
-const { path } = workerData as WriterOptions;
+const [path = ''] = process.argv.slice(2);
 let database: Database | undefined;
 
-function openDatabase(file: string): Database {
+async function openDatabase(file: string): Promise<Database> {
+  const { open } = await import('lmdb');
   prepareLockFile(`${file}-lock`);
   return open({
     path: file,
     keyEncoding: 'binary',
     encoding: 'binary',
     mapSize: MAP_BYTES,
-    // The only reader is this thread, within its transactions.
+    // The only reader is this process, within its transactions.
     maxReaders: 4,
     // A transaction has reached the disk when it ends.
     overlappingSync: false,
@@ -74,18 +74,22 @@ function checkRoom(file: string): void {
   truncateSync(file);
 }
 
-/** Writes the whole state to a new file, which then takes the old one's place, or fails and leaves the old one. */
-async function rebuild(entries: Iterable<Entry>): Promise<void> {
+/**
+ * Writes the whole state to a new file, which then takes the old one's place. So neither pages that were lost nor a list
+ * of free pages that has been damaged since are carried on.
+ */
+async function rebuild(changes: readonly Change[] | undefined): Promise<void> {
+  await database?.close();
+  database = undefined;
   const fresh = `${path}.new`;
   removeDatabase(fresh);
   try {
     checkRoom(fresh);
-    const copy = openDatabase(fresh);
-    try {
-      putAll(copy, entries);
-    } finally {
-      await copy.close();
-    }
+    const copy = await openDatabase(fresh);
+    putAll(copy, changes ? newEntries(changes) : existingEntries());
+    await copy.close();
+    // Before the file is there, so that it can be opened even when the disk is full by then.
+    prepareLockFile(`${path}-lock`);
     renameSync(fresh, path);
     syncDirectory(dirname(path));
   } finally {
@@ -128,69 +132,38 @@ function* newEntries(changes: readonly Change[]): Generator<Entry> {
   }
 }
 
-/**
- * Writes the file anew, so that neither pages that were lost nor a list of free pages that has been damaged since are
- * carried on. Where there is no room for a second one, the old one has to do.
- */
-async function start(changes: readonly Change[] | undefined): Promise<void> {
-  await closeDatabase();
-  const isNew = changes !== undefined || !existsSync(path);
-  try {
-    await rebuild(isNew ? newEntries(changes ?? []) : existingEntries());
-  } catch (error) {
-    if (isNew) throw error;
-  }
-  openExisting();
-}
-
-function openExisting(): Database {
-  database = openDatabase(path);
-  return database;
-}
-
 async function write(changes: readonly Change[]): Promise<void> {
-  // A transaction that has failed may have left the database unusable; a new one reads what is on the disk.
-  const current = database ?? openExisting();
-  try {
-    current.transactionSync(() => {
-      for (const [name, text] of changes) {
-        const key = keyOf(name);
-        if (text === undefined) void current.remove(key);
-        else void current.put(key, seal(key, text));
-      }
-    });
-  } catch (error) {
-    await closeDatabase();
-    throw error;
-  }
-}
-
-async function closeDatabase(): Promise<void> {
-  const current = database;
-  database = undefined;
-  await current?.close();
+  const current = (database ??= await openDatabase(path));
+  // Synchronous: lmdb's other transactions write to standard error when they fail, and can wait for ever then.
+  current.transactionSync(() => {
+    for (const [name, text] of changes) {
+      const key = keyOf(name);
+      if (text === undefined) void current.remove(key);
+      else void current.put(key, seal(key, text));
+    }
+  });
 }
 
 async function obey(request: Request): Promise<Answer> {
-  const before = database;
-  if (request.kind === 'open') await start(request.changes);
-  else if (request.kind === 'write') await write(request.changes);
-  else await closeDatabase();
-  return { kind: 'done', opened: database !== before };
+  if (request.kind === 'rebuild') await rebuild(request.changes);
+  else await write(request.changes);
+  return { kind: 'done' };
 }
 
-/** An error as it can be sent to another thread. lmdb gives the system's number, and its text with more than that. */
+/** An error as it can be sent to the server. lmdb gives the system's number, and its text with more than that. */
 function describe(error: unknown): Answer {
   const { message, code } = error as { readonly message: string; readonly code?: unknown };
   const name = typeof code === 'number' && code > 0 ? getSystemErrorName(-code) : code;
   return { kind: 'failed', message, code: typeof name === 'string' ? name : undefined };
 }
 
-async function answer(request: Request): Promise<void> {
-  const outcome = await obey(request).catch(describe);
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window
-  parentPort?.postMessage(outcome);
-  if (request.kind === 'close') parentPort?.close();
+// Signals to the whole group or service are the server's to obey: it has more to store before it stops.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
+  process.on(signal, () => {});
 }
-
-parentPort?.on('message', (request: Request) => void answer(request));
+process.on('message', (request: Request) => {
+  void obey(request)
+    .catch(describe)
+    .then(answer => process.send?.(answer, () => {})); // nobody is there any more
+});
+process.on('disconnect', () => process.exit(0));

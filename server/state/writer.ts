@@ -1,79 +1,105 @@
+import type { ChildProcess } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { constants } from 'node:os';
-import { Worker } from 'node:worker_threads';
-import type { Answer, Request, WriterOptions } from './writer-protocol.js';
+import { fileURLToPath } from 'node:url';
+import type { Answer, Request } from './writer-protocol.js';
 
 const { errno } = constants;
-/** Of the thread's memory for young objects: what it has works on one batch. */
-const YOUNG_MB = 8;
+const PROGRAM = fileURLToPath(new URL('writer-process.js', import.meta.url));
 
-/** The thread that writes the state, from outside. */
+/** The process that writes the state, from outside. One that has failed is ended, and another is started when needed. */
 export class Writer {
-  readonly #options: WriterOptions;
-  #worker: Worker | undefined;
-  #pending: { resolve(opened: boolean): void; reject(error: Error): void } | undefined;
+  readonly #path: string;
+  readonly #lockFd: number;
+  #child: ChildProcess | undefined;
+  #pending: { resolve(): void; reject(error: Error): void } | undefined;
 
-  /** Starts the thread, so that it is there when it is needed. */
-  constructor(path: string) {
-    this.#options = { path };
-    this.#start();
+  /** @param lockFd the directory's lock, which the process shares: until it has ended, the directory is in use */
+  constructor(path: string, lockFd: number) {
+    this.#path = path;
+    this.#lockFd = lockFd;
+    // At once, so that it is there when it is needed.
+    this.#child = this.#start();
   }
 
   /**
    * To be called again only when the last call has settled.
-   * @returns whether the database has been opened for that
    * @throws Error, with the system's code and number where it has one
    */
-  ask(request: Request): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      this.#pending = { resolve, reject };
-      const worker = this.#worker ?? this.#start();
-      worker.ref();
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window
-      worker.postMessage(request);
-    });
+  async ask(request: Request): Promise<void> {
+    const child = (this.#child ??= this.#start());
+    setReferenced(child, true);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#pending = { resolve, reject };
+        child.send(request, error => {
+          if (error) this.#failed(child, error);
+        });
+      });
+      setReferenced(child, false);
+    } catch (error) {
+      await this.#end(child, 'SIGKILL');
+      throw error;
+    }
   }
 
-  /** Ends the thread; resolves when it has ended. */
+  /** Ends the process; resolves when it has ended. */
   async close(): Promise<void> {
-    const worker = this.#worker;
-    if (!worker) return;
-    const ended = new Promise(resolve => worker.once('exit', resolve));
-    await this.ask({ kind: 'close' });
-    worker.ref();
-    await ended;
+    if (this.#child) await this.#end(this.#child);
   }
 
-  #start(): Worker {
-    const worker = new Worker(new URL('writer-thread.js', import.meta.url), {
-      workerData: this.#options,
+  #start(): ChildProcess {
+    const child = fork(PROGRAM, [this.#path], {
       env: {},
       execArgv: [],
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc', this.#lockFd],
     });
-    // It keeps the process alive only while it works.
-    worker.unref();
-    worker.on('message', (answer: Answer) => {
-      worker.unref();
+    // It keeps the server alive only while it works.
+    setReferenced(child, false);
+    child.on('message', (answer: Answer) => {
       const pending = this.#pending;
       this.#pending = undefined;
-      if (answer.kind === 'done') pending?.resolve(answer.opened);
+      if (answer.kind === 'done') pending?.resolve();
       else pending?.reject(toError(answer));
     });
-    const failed = (error: Error) => {
-      if (this.#worker !== worker) return;
-      this.#worker = undefined;
-      const pending = this.#pending;
-      this.#pending = undefined;
-      pending?.reject(error);
-    };
-    worker.on('error', failed);
-    worker.on('exit', () => failed(new Error('the thread that writes has ended')));
-    this.#worker = worker;
-    return worker;
+    child.on('error', error => this.#failed(child, error));
+    child.on('exit', (status, signal) => {
+      this.#failed(child, new Error(`the process that writes has ended (${signal ?? `status ${status}`})`));
+    });
+    return child;
+  }
+
+  #failed(child: ChildProcess, error: Error): void {
+    if (this.#child !== child) return;
+    this.#child = undefined;
+    const pending = this.#pending;
+    this.#pending = undefined;
+    pending?.reject(error);
+  }
+
+  async #end(child: ChildProcess, signal?: NodeJS.Signals): Promise<void> {
+    if (this.#child === child) this.#child = undefined;
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    child.ref();
+    const ended = new Promise(resolve => child.once('exit', resolve));
+    if (signal) child.kill(signal);
+    else if (child.connected) child.disconnect();
+    await ended;
   }
 }
 
-/** The error as it was in the thread. */
+function setReferenced(child: ChildProcess, referenced: boolean): void {
+  if (referenced) {
+    child.ref();
+    child.channel?.ref();
+  } else {
+    child.unref();
+    child.channel?.unref();
+  }
+}
+
+/** The error as it was in the process. */
 function toError({ message, code }: Extract<Answer, { kind: 'failed' }>): Error {
   const number = errno[code as keyof typeof errno];
   return Object.assign(new Error(message), number === undefined ? {} : { code, errno: -number });

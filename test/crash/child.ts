@@ -50,6 +50,9 @@ function keyIdOf(name: string): string {
   return createHash('sha256').update(name).digest('hex');
 }
 
+/** Neither stored nor refused yet. */
+const underWay = new Set<Decision>();
+
 const store = await openStateStore(directory);
 const restored = restoreClients(configured, store.load(), { nowMs: Date.now(), random: Math.random, digest });
 const registry = new Registry(restored.clients);
@@ -79,19 +82,18 @@ function toModel({ settings, enabled, approval, releases, lastReleaseMs }: Clien
 
 function makeDecisions(first: number): void {
   let number = first;
-  let inFlight = 0;
   const turn = () => {
-    for (let i = Math.floor(random() * 4); i > 0 && inFlight < IN_FLIGHT_MAX; i--) {
+    for (let i = Math.floor(random() * 4); i > 0 && underWay.size < IN_FLIGHT_MAX; i--) {
       const decision = makeDecision(number++);
       say(`asked ${decision.number} ${decision.kind} ${decision.names.join(' ')}`);
-      inFlight++;
+      underWay.add(decision);
       void ledger
         .decide(decision.names.map(name => toChange(decision, name)))
         .then(
           () => say(`stored ${decision.number}`),
           () => say(`refused ${decision.number}`),
         )
-        .finally(() => inFlight--);
+        .finally(() => underWay.delete(decision));
     }
     if (random() < 0.5) endSomeCheck();
     setTimeout(turn, random() * 2);
@@ -102,7 +104,12 @@ function makeDecisions(first: number): void {
 function makeDecision(number: number): Decision {
   const kinds = DECISION_KINDS.filter(kind => mode === 'decide' || kind !== 'disable');
   const kind = pick(random, kinds as [DecisionKind, ...DecisionKind[]]);
-  if (kind === 'add') return { number, kind, names: [pick(random, addable as [string, ...string[]])] };
+  if (kind === 'add') {
+    const name = pick(random, addable as [string, ...string[]]);
+    // Whether it can be added must be known, and what is under way may be refused.
+    const isUncertain = [...underWay].some(({ names }) => names.includes(name));
+    return { number, kind: isUncertain ? 'set' : kind, names: [name] };
+  }
   const name = () => pick(random, allNames as [string, ...string[]]);
   // Configured ones that are removed stay away for ever: few are, and only the last ones.
   if (kind === 'remove' && random() < 0.95) {
@@ -130,7 +137,7 @@ function toChange({ kind, number }: Decision, name: string): Change {
     case 'remove':
       return { kind, name, by, forget: addable.includes(name) };
     case 'add':
-      return ledger.foresee(name) ? update(client => client) : addition(name, number);
+      return registry.find(name) ? update(client => client) : addition(name, number);
   }
 }
 

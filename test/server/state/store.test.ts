@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import {
   chmodSync,
   chownSync,
+  closeSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -11,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Client } from '../../../server/client/client.js';
+import { tryLockFile } from '../../../common/libc-process.js';
 import { disable, start } from '../../../server/client/client.js';
 import { endCheck, startCheck } from '../../../server/client/checks.js';
 import { approve, countRelease } from '../../../server/client/releases.js';
@@ -18,6 +21,7 @@ import { restoreClients } from '../../../server/client/restore.js';
 import { changeSettings } from '../../../server/client/settings-change.js';
 import { seal, VERSION_KEY } from '../../../server/state/record.js';
 import { digest, openStateStore } from '../../../server/state/store.js';
+import type { Child } from '../../support/child.js';
 import { requires } from '../../support/requires.js';
 import { configuredClient, openStore, saving, startStateChild, tell, temporaryDirectory } from './scratch.js';
 import { openLmdb } from './lmdb.js';
@@ -153,6 +157,49 @@ test('two servers cannot use one state directory, and the second is told of the 
   await third.stop('SIGKILL');
   await (await openStateStore(directory)).close();
 });
+
+test('when the process that writes is killed, a write fails at most, and the next one works', async t => {
+  const directory = temporaryDirectory(t);
+  const child = startStateChild(t, directory);
+  await tell(child, 'write 3 a', /stored a/);
+  process.kill(writerOf(child), 'SIGSEGV');
+  await tell(child, 'write 3 b', /stored b|failed STATE .*clients\.mdb: cannot be written: .*\n/);
+  await tell(child, 'write 3 c', /stored c/);
+  await tell(child, 'close', /closed/);
+  const hosts = (await openStore(t, directory)).load().map(({ configured }) => configured?.host);
+  assert.deepEqual(hosts, ['c', 'c', 'c']);
+});
+
+test('a directory is in use until the last write of a server that was killed has ended', async t => {
+  const directory = temporaryDirectory(t);
+  const child = startStateChild(t, directory);
+  await tell(child, 'write 3 a', /stored a/);
+  const writer = writerOf(child);
+  process.kill(writer, 'SIGSTOP');
+  t.after(() => endIfThere(writer));
+  await child.stop('SIGKILL');
+  const fd = openSync(join(directory, 'lock'), 'r');
+  assert.equal(tryLockFile(fd), false);
+  closeSync(fd);
+  const next = openStateStore(directory);
+  process.kill(writer, 'SIGCONT');
+  const store = await next;
+  assert.equal(store.load().length, 3);
+  await store.close();
+});
+
+function writerOf(child: Child): number {
+  const [pid] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ');
+  return Number(pid);
+}
+
+function endIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended, as it should.
+  }
+}
 
 test('what is no directory, or has none above it, is named', async t => {
   const directory = temporaryDirectory(t);
