@@ -1,6 +1,6 @@
 import { BIGINT_RANGE, INT_RANGE } from './encode.js';
 import { DbusFault } from './errors.js';
-import { parseSignature } from './signature.js';
+import { parseSignature, signatureOf } from './signature.js';
 
 /** Types of whole numbers, which are taken for each other: mandos-ctl sends `i` for `t`. */
 const INTEGERS = 'ynqiuxt';
@@ -34,12 +34,15 @@ export function fitArguments(
   const whole = declared.join('');
   if (signature === whole) return values;
   const types = parseSignature(signature);
-  // Only types of one letter can differ and yet fit.
-  const simple = types.every(({ children }) => children.length === 0);
-  if (!simple || signature.length !== whole.length || types.length !== declared.length)
+  if (types.length !== declared.length)
     throw new DbusFault('InvalidArgs', `${member} takes "${whole}" and was called with "${signature}"`);
-  return declared.map((type, index) =>
-    fitValue(`argument ${index + 1} of ${member}`, signature[index] as string, values[index], type),
+  return types.map((type, index) =>
+    fitValue(
+      `argument ${index + 1} of ${member}`,
+      signatureOf(type),
+      values[index],
+      declared[index] as string,
+    ),
   );
 }
 

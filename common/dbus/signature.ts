@@ -53,6 +53,13 @@ export function parseSignature(signature: string): readonly Type[] {
   return types;
 }
 
+/** The signature of one complete type. */
+export function signatureOf({ code, children }: Type): string {
+  const inner = children.map(signatureOf).join('');
+  if (code === '(') return `(${inner})`;
+  return code === '{' ? `{${inner}}` : code + inner;
+}
+
 /** @throws Error for a signature that is not of one complete type */
 export function parseType(signature: string): Type {
   const [type, ...more] = parseSignature(signature);

@@ -76,8 +76,9 @@ export interface FalseBus {
   answer: (serial: number) => Buffer;
   /** Told of each message that the client sends. */
   hear: (message: Buffer) => void;
-  /** Reads no more. */
+  /** Reads no more, until `resume`. */
   pause(): void;
+  resume(): void;
   /** Says something to the latest client. */
   send(bytes: Buffer): void;
   /** Ends the latest client's connection. */
@@ -121,6 +122,7 @@ export async function startFalseBus(t: TestContext, welcome = 'OK 0123\r\n'): Pr
     answer: goodReply,
     hear: () => {},
     pause: () => void sockets.at(-1)?.pause(),
+    resume: () => void sockets.at(-1)?.resume(),
     send: bytes => void sockets.at(-1)?.write(bytes),
     hangUp: () => void sockets.at(-1)?.end(),
   };

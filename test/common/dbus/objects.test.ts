@@ -4,15 +4,18 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import type { Bus, Signal } from '../../../common/dbus/bus.js';
-import { isDbusError } from '../../../common/dbus/bus.js';
+import { connectBus, isDbusError } from '../../../common/dbus/bus.js';
 import type { Variant } from '../../../common/dbus/decode.js';
 import { DbusFault } from '../../../common/dbus/errors.js';
 import type { DbusInterface } from '../../../common/dbus/interface-table.js';
 import { servedObject } from '../../../common/dbus/interface-table.js';
+import { fitArguments } from '../../../common/dbus/fit-value.js';
 import { serveObjects } from '../../../common/dbus/objects.js';
 import { hasCommand, requires } from '../../support/requires.js';
 import type { Thing } from './clients-like.js';
 import { makeThing, OLD_THING, pathOf, THING, thingTree } from './clients-like.js';
+import type { RawField } from './false-bus.js';
+import { rawMessage, startFalseBus } from './false-bus.js';
 import { startPrivateBus } from './private-bus.js';
 import { queue } from './queue.js';
 
@@ -184,6 +187,92 @@ test('the object manager tells of all objects, with both names of an interface',
     assert.deepEqual(values?.get('ObjectPath'), { signature: 'o', value: path });
     assert.deepEqual(interfaces.get(OLD_THING.name), values);
   }
+});
+
+test('an argument that is a number fits beside one that is none', () => {
+  const bytes = Buffer.from('x');
+  const declared = ['s', 'ay', 't', 'a{sv}', '(s)'];
+  const values = ['a', bytes, 7, new Map(), ['b']];
+  assert.deepEqual(fitArguments('M', 'sayia{sv}(s)', values, declared), ['a', bytes, 7n, new Map(), ['b']]);
+  assert.throws(() => fitArguments('M', 'sasia{sv}(s)', values, declared), DbusFault);
+});
+
+const TEXT: DbusInterface<string> = {
+  name: 'org.example.Text',
+  properties: { Text: { type: 's', get: text => text } },
+};
+const LENGTH: DbusInterface<string> = {
+  name: 'org.example.Length',
+  properties: { Length: { type: 'u', emitsChanged: 'invalidates', get: text => text.length } },
+};
+
+test('objects of any length and of different interfaces are listed as they are', needs, async t => {
+  const { server, caller, call } = await serve(t, 0);
+  const texts = Array.from({ length: 3000 }, (_, index) => 'x'.repeat(index % 301));
+  const textAt = (path: string) => texts[Number(/^\/texts\/t(\d+)$/.exec(path)?.[1])];
+  const objects = serveObjects(server, {
+    find: path => {
+      const text = textAt(path);
+      if (path === '/') return servedObject([], undefined);
+      // Every third one is gone when its turn comes.
+      return text === undefined || text.length % 3 === 0 ? undefined : servedObject([TEXT, LENGTH], text);
+    },
+    children: () => ['texts'],
+    managed: () => texts.map((_, index) => `/texts/t${index}`),
+  });
+  const [managed] = await call('/', MANAGER, 'GetManagedObjects');
+  const listed = managed as Map<string, Map<string, Map<string, Variant>>>;
+  assert.equal(listed.size, texts.filter(text => text.length % 3 !== 0).length);
+  for (const [path, interfaces] of listed) {
+    const value = textAt(path);
+    assert.deepEqual(interfaces.get(TEXT.name), new Map([['Text', { signature: 's', value }]]));
+    assert.deepEqual(
+      interfaces.get(LENGTH.name),
+      new Map([['Length', { signature: 'u', value: value?.length }]]),
+    );
+  }
+  const signals = queue<Signal>();
+  await caller.onSignal({ sender: NAME }, signals.put);
+  objects.changed('/texts/t1', LENGTH, 'Length');
+  assert.deepEqual((await signals.take()).body(), [LENGTH.name, new Map(), ['Length']]);
+});
+
+test('a long list waits until the one before has left the process', async t => {
+  const falseBus = await startFalseBus(t);
+  const bus = await connectBus(falseBus.address);
+  t.after(() => bus.close());
+  const things = new Map(Array.from({ length: 2000 }, (_, i) => [pathOf(`t${i}`), makeThing(`t${i}`)]));
+  const tree = thingTree(things, servedObject([ROOT], things));
+  let lists = 0;
+  const managed = () => {
+    return (function* () {
+      lists++;
+      yield* things.keys();
+      ended();
+    })();
+  };
+  let ended = () => {};
+  serveObjects(bus, { ...tree, managed });
+  falseBus.pause();
+  const first = new Promise<void>(resolve => {
+    ended = resolve;
+  });
+  const fields: readonly RawField[] = [
+    [1, 'o', '/'],
+    [2, 's', MANAGER],
+    [3, 's', 'GetManagedObjects'],
+    [7, 's', ':1.9'],
+  ];
+  falseBus.send(Buffer.concat([rawMessage({ type: 1, fields }), rawMessage({ type: 1, fields })]));
+  await first;
+  for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+  assert.equal(lists, 1);
+  const second = new Promise<void>(resolve => {
+    ended = resolve;
+  });
+  falseBus.resume();
+  await second;
+  assert.equal(lists, 2);
 });
 
 test('objects that come and go while they are listed harm nothing', needs, async t => {
