@@ -84,7 +84,13 @@ const CONVERTERS: Readonly<Record<string, (value: string) => Converted>> = {
 export function readClientsFile(bytes: Uint8Array, file: string, readSecret: ReadSecret): NewClients {
   const parsed = parseConfigFile(bytes, file);
   const faults = [...parsed.faults];
-  const clients = parsed.sections.map(section => readSection(parsed, section, faults, readSecret));
+  // What other options refer to is a name of the writer's own; [DEFAULT] may be there for some sections only.
+  const references = new Set<string>();
+  for (const section of [parsed.defaults, ...parsed.sections])
+    for (const { raw } of section?.options.values() ?? []) collectReferences(raw, references);
+  const clients = parsed.sections.map(section =>
+    readSection(parsed, section, references, faults, readSecret),
+  );
   if (clients.length === 0 && faults.length === 0)
     faults.push({ file, message: 'has no section of a client', severity: 'error' });
   return { clients, faults };
@@ -93,12 +99,11 @@ export function readClientsFile(bytes: Uint8Array, file: string, readSecret: Rea
 function readSection(
   { defaults, file }: ConfigFile,
   section: ConfigSection,
+  references: ReadonlySet<string>,
   faults: ConfigFault[],
   readSecret: ReadSecret,
 ): NewClient {
   const options = new Map([...(defaults?.options ?? []), ...section.options]);
-  const references = new Set<string>();
-  for (const { raw } of options.values()) collectReferences(raw, references);
   const settings = new Map<string, Variant>();
   const fault = (key: string, message: string) => {
     const line = options.get(key)?.lines[0];
@@ -108,7 +113,6 @@ function readSection(
   for (const [key, { raw }] of options) {
     const convert = CONVERTERS[key];
     if (!convert) {
-      // What other options refer to is a name of the writer's own.
       if (!references.has(key)) fault(key, `is not an option${nearOption(key)}`);
       continue;
     }

@@ -1,4 +1,4 @@
-import type { OptionValues, Program } from '../../common/cli.js';
+import type { Program } from '../../common/cli.js';
 import { LOG_LEVELS } from '../../common/log.js';
 
 /** The command line of mandos-ctl(8). */
@@ -78,28 +78,6 @@ export const PROGRAM: Program = {
   notes: 'TIME is an RFC 3339 duration such as PT5M or P1DT12H, or a list such as "1d 12h".',
 };
 
-/** Options that do something to clients. */
-export const CLIENT_ACTIONS = [
-  'enable',
-  'disable',
-  'bump-timeout',
-  'start-checker',
-  'stop-checker',
-  'checker',
-  'timeout',
-  'extended-timeout',
-  'interval',
-  'approve-by-default',
-  'deny-by-default',
-  'approval-delay',
-  'approval-duration',
-  'host',
-  'secret',
-  'approve',
-  'deny',
-  'remove',
-] as const;
-
 /** Commands that stand alone but for the options given here. */
 export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   watch: ['dump-json', 'debug'],
@@ -117,8 +95,3 @@ export const EXCLUSIVE: readonly (readonly [string, string])[] = [
   ['approve-by-default', 'deny-by-default'],
   ['approve', 'deny'],
 ];
-
-/** The client actions among the options that were given. */
-export function givenActions(values: OptionValues): string[] {
-  return CLIENT_ACTIONS.filter(name => values.has(name));
-}

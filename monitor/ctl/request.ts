@@ -4,7 +4,7 @@ import { parseDuration } from '../../common/duration.js';
 import { closestWord } from '../../common/suggest.js';
 import { LOG_LEVELS, printable } from '../../common/log.js';
 import type { Action } from './action.js';
-import { COMMANDS, EXCLUSIVE, givenActions, PROGRAM } from './command-line.js';
+import { COMMANDS, EXCLUSIVE, PROGRAM } from './command-line.js';
 
 /** Which clients are meant: those of these names, in this order, or all. */
 export type Selection = { readonly names: readonly string[] } | 'all';
@@ -106,47 +106,53 @@ function clientRequest(values: OptionValues, names: readonly string[], operandCo
   };
 }
 
-/** In the order in which the original applies them, however they were given; an option given twice counts once. */
-function readActions(values: OptionValues): Action[] {
-  const actions: Action[] = [];
-  const text = (name: string, property: 'Checker' | 'Host') => {
-    const value = lastValue(values, name);
-    if (value !== undefined) actions.push({ kind: 'set', property, value });
-  };
-  const duration = (name: string, property: (Action & { kind: 'set' })['property']) => {
-    for (const value of (values.get(name) ?? []).slice(0, -1)) durationMs(name, value);
-    const value = lastValue(values, name);
-    if (value !== undefined) actions.push({ kind: 'set', property, value: durationMs(name, value) });
-  };
-  const flag = (name: string, action: Action) => {
-    if (values.has(name)) actions.push(action);
-  };
-  flag('deny', { kind: 'approve', approve: false });
-  flag('remove', { kind: 'remove' });
-  flag('enable', { kind: 'set', property: 'Enabled', value: true });
-  flag('disable', { kind: 'set', property: 'Enabled', value: false });
+/** What each option does to a client. @throws UsageError for an argument that makes no sense */
+const ACTIONS: Readonly<Record<string, (argument: string) => Action>> = {
+  enable: () => ({ kind: 'set', property: 'Enabled', value: true }),
+  disable: () => ({ kind: 'set', property: 'Enabled', value: false }),
   // DBUS-API: the value does not matter, and is always empty.
-  flag('bump-timeout', { kind: 'set', property: 'LastCheckedOK', value: '' });
-  flag('start-checker', { kind: 'set', property: 'CheckerRunning', value: true });
-  flag('stop-checker', { kind: 'set', property: 'CheckerRunning', value: false });
-  text('checker', 'Checker');
-  duration('timeout', 'Timeout');
-  duration('extended-timeout', 'ExtendedTimeout');
-  duration('interval', 'Interval');
-  flag('approve-by-default', { kind: 'set', property: 'ApprovedByDefault', value: true });
-  flag('deny-by-default', { kind: 'set', property: 'ApprovedByDefault', value: false });
-  duration('approval-delay', 'ApprovalDelay');
-  duration('approval-duration', 'ApprovalDuration');
-  text('host', 'Host');
-  flag('secret', { kind: 'secret' });
-  flag('approve', { kind: 'approve', approve: true });
-  return actions;
+  'bump-timeout': () => ({ kind: 'set', property: 'LastCheckedOK', value: '' }),
+  'start-checker': () => ({ kind: 'set', property: 'CheckerRunning', value: true }),
+  'stop-checker': () => ({ kind: 'set', property: 'CheckerRunning', value: false }),
+  checker: value => ({ kind: 'set', property: 'Checker', value }),
+  timeout: text => duration('timeout', 'Timeout', text),
+  'extended-timeout': text => duration('extended-timeout', 'ExtendedTimeout', text),
+  interval: text => duration('interval', 'Interval', text),
+  'approve-by-default': () => ({ kind: 'set', property: 'ApprovedByDefault', value: true }),
+  'deny-by-default': () => ({ kind: 'set', property: 'ApprovedByDefault', value: false }),
+  'approval-delay': text => duration('approval-delay', 'ApprovalDelay', text),
+  'approval-duration': text => duration('approval-duration', 'ApprovalDuration', text),
+  host: value => ({ kind: 'set', property: 'Host', value }),
+  secret: () => ({ kind: 'secret' }),
+  approve: () => ({ kind: 'approve', approve: true }),
+  deny: () => ({ kind: 'approve', approve: false }),
+  remove: () => ({ kind: 'remove' }),
+};
+
+/** The options that do something to clients, in the order in which they were given. */
+function givenActions(values: OptionValues): string[] {
+  return [...values.keys()].filter(name => name in ACTIONS);
+}
+
+/** As the original applies them: in the order given, but a removal last. Of an option given twice the last counts. */
+function readActions(values: OptionValues): Action[] {
+  const actions = givenActions(values).map(name => {
+    const given = (values.get(name) ?? []).map(argument => ACTIONS[name]?.(argument));
+    return given.at(-1);
+  });
+  return actions
+    .filter(action => action !== undefined)
+    .toSorted((a, b) => Number(a.kind === 'remove') - Number(b.kind === 'remove'));
+}
+
+function duration(option: string, property: (Action & { kind: 'set' })['property'], text: string): Action {
+  return { kind: 'set', property, value: durationMs(option, text) };
 }
 
 function durationMs(option: string, text: string): number {
-  const duration = parseDuration(text);
-  if ('problem' in duration) throw usage(`--${option}: ${duration.problem}`);
-  return duration.ms;
+  const parsed = parseDuration(text);
+  if ('problem' in parsed) throw usage(`--${option}: ${parsed.problem}`);
+  return parsed.ms;
 }
 
 function logLevel(text: string): string {
