@@ -28,6 +28,7 @@ export function logEvents(log: Log): (event: ClientEvent) => void {
       case 'settings-changed':
       case 'checker-completed':
       case 'released':
+      case 'release-interrupted':
       case 'refused':
         return undefined;
     }

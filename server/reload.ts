@@ -167,29 +167,43 @@ export class LiveConfiguration {
 
   #changes(different: readonly ClientSettings[], removed: readonly string[]): Change[] {
     const nowMs = this.#effects.nowMs();
-    const changes = different.map((settings): Change => {
+    const changes = different.flatMap((settings): Change[] => {
       const { name } = settings;
       if (!this.#registry.find(name)) {
         const client = createClient(settings, nowMs, this.#effects.random());
-        return { kind: 'add', client, by: BY_CONFIGURATION };
+        return [{ kind: 'add', client, by: BY_CONFIGURATION }];
       }
-      const transition = (client: Client) => reconfigure(client, settings, nowMs);
-      return { kind: 'update', name, transition, event: describeChange };
+      // In two steps, since they mean two things.
+      const others = (client: Client) => {
+        const { enabled } = client.configured ?? settings;
+        return reconfigure(client, { ...settings, enabled }, nowMs);
+      };
+      const enabled = (client: Client) => reconfigure(client, settings, nowMs);
+      return [
+        { kind: 'update', name, transition: others, event: describeSettings },
+        { kind: 'update', name, transition: enabled, event: describeEnabled },
+      ];
     });
     const by = BY_CONFIGURATION;
     return [...changes, ...removed.map((name): Change => ({ kind: 'remove', name, by, forget: true }))];
   }
 }
 
-function describeChange(client: Client, before: Client): ClientEvent {
+function describeSettings(client: Client, before: Client): ClientEvent | undefined {
   const by = BY_CONFIGURATION;
-  if (client.enabled !== before.enabled) {
-    return client.enabled
-      ? { kind: 'enabled', client, by }
-      : { kind: 'disabled', client, by, reason: 'by the configuration' };
+  if (!client.enabled && before.enabled) {
+    return { kind: 'disabled', client, by, reason: 'its new timeout is over already' };
   }
   const settings = CHANGEABLE_SETTINGS.filter(
     key => !isSameValue(client.settings[key], before.settings[key]),
   );
-  return { kind: 'settings-changed', client, by, settings };
+  return settings.length > 0 ? { kind: 'settings-changed', client, by, settings } : undefined;
+}
+
+function describeEnabled(client: Client, before: Client): ClientEvent | undefined {
+  const by = BY_CONFIGURATION;
+  if (client.enabled === before.enabled) return undefined;
+  return client.enabled
+    ? { kind: 'enabled', client, by }
+    : { kind: 'disabled', client, by, reason: 'by the configuration' };
 }

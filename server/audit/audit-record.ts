@@ -22,6 +22,8 @@ export function auditRecord(event: ClientEvent, nowMs: number): AuditRecord | un
   switch (event.kind) {
     case 'released':
       return { ...about('released'), ...from(event.peer), releases: event.client.releases };
+    case 'release-interrupted':
+      return { ...about('release_interrupted'), ...from(event.peer), releases: event.client.releases };
     case 'refused': {
       const { code, reason } = event.refusal;
       return { ...about('refused'), ...from(event.peer), code, reason };

@@ -46,6 +46,13 @@ export type ClientEvent =
       readonly delayMs: number;
     }
   | { readonly kind: 'released'; readonly client: Client; readonly keyId: string; readonly peer: Peer }
+  /** The connection ended before the secret was sent whole: the peer may have a part of it, or all. */
+  | {
+      readonly kind: 'release-interrupted';
+      readonly client: Client;
+      readonly keyId: string;
+      readonly peer: Peer;
+    }
   | {
       readonly kind: 'refused';
       readonly client: Client | undefined;

@@ -224,7 +224,11 @@ export class Requests {
 
   #close(request: OpenRequest): void {
     if (request.phase === 'over') return;
+    const { phase, released: client, keyId, peer } = request;
     this.#end(request);
+    if (phase === 'released' && client) {
+      this.#registry.events.emit({ kind: 'release-interrupted', client, keyId, peer });
+    }
     this.#endPending(request);
   }
 

@@ -70,6 +70,7 @@ export class Announcer {
       case 'disabled':
       case 'settings-changed':
       case 'approved':
+      case 'release-interrupted':
         // The change of state has been told.
         return undefined;
     }

@@ -62,6 +62,7 @@ test('each verdict is a line of JSON, in the file when record returns; what else
   const events = readLines(path).map(line => parse(line)['event']);
   assert.deepEqual(events, [
     'released',
+    'release_interrupted',
     'refused',
     'approval_needed',
     'approved',

@@ -19,6 +19,7 @@ const operator = (uid: number | undefined) => ({ kind: 'operator', uid }) as con
 /** A verdict of each kind, as docs/audit-log.md has them. */
 export const VERDICTS: readonly ClientEvent[] = [
   { kind: 'released', client, keyId, peer },
+  { kind: 'release-interrupted', client, keyId, peer },
   {
     kind: 'refused',
     client: undefined,

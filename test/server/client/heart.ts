@@ -266,6 +266,7 @@ export function describe(event: ClientEvent): string {
     case 'settings-changed':
     case 'checker-started':
     case 'released':
+    case 'release-interrupted':
       return event.kind;
   }
 }

@@ -458,6 +458,16 @@ test('a secret that was sent is said to be, also when the client is removed mean
   assert.deepEqual(heart.said(), ['released']);
 });
 
+test('a release whose connection ends before the secret is sent whole is said to be interrupted', async () => {
+  const heart = startPlain();
+  const asked = heart.ask();
+  await heart.clock.pass(0);
+  heart.said();
+  asked.request.close();
+  assert.deepEqual(heart.said(), ['release-interrupted']);
+  assert.equal(heart.client().releases, 1);
+});
+
 test('a release neither enables again nor extends what has expired', async () => {
   const heart = startPlain();
   const [first, second] = [heart.ask(), heart.ask()];
