@@ -1,7 +1,7 @@
 import type { Line } from './cells.js';
 import { cells, clean, fitLine, lineCells, span } from './cells.js';
 import { approvalLeftMs } from './client-state.js';
-import type { Glyphs } from './looks.js';
+import type { Glyphs, Look } from './looks.js';
 import { layOut } from './layout.js';
 import type { Model } from './model.js';
 import { isLive, listing } from './model.js';
@@ -17,15 +17,14 @@ function spread(left: Line, right: Line, width: number): Line {
 /** The first row: how many clients are in which state. */
 export function drawBar(model: Model, width: number): Line {
   const { enabled, disabled, failing, pending } = listing(model).counts;
+  const lively = (look: Look, count: number): Look => (count > 0 && isLive(model) ? look : 'bar');
   const left = [
-    span(' Mandos ', 'barStrong'),
-    span('  '.slice(0, width < 60 ? 0 : 2), 'bar'),
-    span(`${enabled} enabled`, enabled > 0 ? 'barGood' : 'bar'),
-    span(`   ${disabled} disabled`, 'bar'),
+    span(width < 60 ? ' Mandos ' : ' Mandos   ', 'barStrong'),
+    span(`${enabled} enabled`, lively('barGood', enabled)),
+    span(`   ${disabled} disabled   `, 'bar'),
+    span(`${failing} failing`, lively('barBad', failing)),
     span('   ', 'bar'),
-    span(`${failing} failing`, failing > 0 ? 'barBad' : 'bar'),
-    span('   ', 'bar'),
-    span(`${pending} waiting for approval`, pending > 0 ? 'barCaution' : 'bar'),
+    span(`${pending} waiting${width < 90 ? '' : ' for approval'}`, lively('barCaution', pending)),
     span('  ', 'bar'),
   ];
   return spread(left, [span(`${timeOfDay(model.nowMs)} `, 'bar')], width);
@@ -47,10 +46,10 @@ export function drawBanner(model: Model, width: number): Line {
 function goneText({ status, goneSinceMs, nowMs }: Model): string {
   const since = `since ${timeOfDay(goneSinceMs ?? nowMs)}`;
   if (status.kind === 'no-bus')
-    return `No message bus ${since}. This is the last known state; reconnecting: ${clean(status.problem)}`;
+    return `No message bus ${since}. Last known state; reconnecting: ${clean(status.problem)}`;
   if (status.kind === 'refused') return `The server cannot be read: ${clean(status.problem)}`;
   if (status.kind === 'reading') return 'The Mandos server is back. Its clients are being read.';
-  return `The Mandos server is gone ${since}. This is the last known state; waiting for it.`;
+  return `The Mandos server is gone ${since}. Last known state; waiting for it.`;
 }
 
 const HINTS = [
@@ -91,20 +90,20 @@ export function drawFooter(model: Model, width: number, glyphs: Glyphs): Line {
   }
   if (notice) {
     const look = notice.isFault ? 'badBanner' : 'strong';
-    return fitLine([span(` ${capitalised(clean(notice.text))} `, look)], width, 'plain');
+    return fitLine([span(` ${clean(notice.text)} `, look)], width, 'plain');
   }
   if (mode.kind === 'help') return fitLine([span(' ?', 'key'), span(' back   ', 'faint')], width, 'plain');
   return spread(
-    hints(width - cells(position(model, glyphs))),
+    hints(width - cells(position(model, glyphs)), !layOut(model).list),
     [span(position(model, glyphs), 'faint')],
     width,
   );
 }
 
-function hints(width: number): Line {
+function hints(width: number, isListHidden: boolean): Line {
   const line: Line[] = [];
   let used = 0;
-  for (const [key, text] of HINTS) {
+  for (const [key, text] of isListHidden ? [['Enter', 'back to the list'] as const, ...HINTS] : HINTS) {
     const hint = [span(` ${key}`, 'key'), span(` ${text} `, 'faint')];
     used += lineCells(hint);
     if (used > width - 1) break;
@@ -123,8 +122,5 @@ function position(model: Model, glyphs: Glyphs): string {
 }
 
 function capitalised(text: string): string {
-  // A client's name stays as it is written.
-  return /^(disable|remove|enable|approve|deny|did|cannot|could|no|the|a) /.test(text)
-    ? text.charAt(0).toUpperCase() + text.slice(1)
-    : text;
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -7,12 +7,15 @@ import type { Glyphs, Look } from './looks.js';
 import type { Model } from './model.js';
 import { isLive } from './model.js';
 import { stateText } from './table.js';
-import { age, clock, dateTime, timeOfDay } from './times.js';
+import { clock, dateTime, timeOfDay } from './times.js';
 
 /** From this width on, short properties stand two in a line. */
 const TWO_IN_A_LINE_FROM = 70;
 
 const LABEL_CELLS = 18;
+
+/** Of events at least so many lines are seen before lines are left empty. */
+const MIN_EVENT_ROWS = 6;
 
 type Property = readonly [label: string, value: string, look?: Look | undefined];
 
@@ -22,17 +25,23 @@ const STATE_LOOKS = { pending: 'pending', failing: 'bad', enabled: 'good', disab
 export function drawDetails(model: Model, pane: Pane, glyphs: Glyphs): Line[] {
   const client = model.selected === undefined ? undefined : model.clients.get(model.selected);
   if (!client) return [];
-  const state = stateOf(client);
   const weak: Look | undefined = isLive(model) ? undefined : 'faint';
-  const lines: Line[] = [
-    [
-      span(`${clean(client.name)}  `, weak ?? 'strong'),
-      span(stateText(client, model.nowMs, pane.columns), weak ?? STATE_LOOKS[state]),
-    ],
+  const title = [
+    span(`${clean(client.name)}  `, weak ?? 'strong'),
+    span(stateText(client, model.nowMs, pane.columns), weak ?? STATE_LOOKS[stateOf(client)]),
+  ];
+  const groups = [
+    long(longProperties(client), pane.columns, weak),
+    ...shortProperties(model, client).map(group => short(group, pane.columns, glyphs, weak)),
+  ];
+  const used = groups.flat().length + groups.length + 3;
+  // Where there is room, an empty line between two groups.
+  const between = used + MIN_EVENT_ROWS <= pane.rows ? [[]] : [];
+  const lines = [
+    title,
     [],
-    ...long(longProperties(client), pane.columns, weak),
-    ...short(shortProperties(model, client), pane.columns, glyphs, weak),
-    [],
+    ...groups.flatMap(group => [...group, ...between]),
+    ...(between.length > 0 ? [] : [[]]),
     [span('Recent events', 'heading')],
   ];
   return [...lines, ...events(model, client, pane.columns, pane.rows - lines.length)];
@@ -48,29 +57,35 @@ function longProperties({ host, checker, keyId, fingerprint, path }: ClientView)
   ];
 }
 
-function shortProperties({ journal, nowMs }: Model, client: ClientView): Property[] {
+/** In groups of an even number, of which two can stand in a line. */
+function shortProperties({ journal, nowMs }: Model, client: ClientView): Property[][] {
   const remaining = remainingTime(client, nowMs);
   const released = journal.releases.get(client.path);
   const yesNo = (flag: boolean) => (flag ? 'yes' : 'no');
   return [
-    ['Enabled', yesNo(client.enabled)],
-    ['Last enabled', dateTime(client.lastEnabledMs)],
-    ['Expires in', remaining ? clock(remaining.ms) : '-', remaining?.urgency],
-    ['Expires', dateTime(client.expiresMs)],
-    ['Timeout', clock(client.timeoutMs)],
-    ['Extended timeout', clock(client.extendedTimeoutMs)],
-    ['Interval', clock(client.intervalMs)],
-    ['Checker running', yesNo(client.checkerRunning)],
-    ['Checker status', ...checkerStatus(client.lastCheckerStatus)],
-    ['Last checked OK', dateTime(client.lastCheckedOkMs)],
-    ['Approval pending', yesNo(client.approvalPending), client.approvalPending ? 'pending' : undefined],
-    ['Last request', dateTime(client.lastApprovalRequestMs)],
-    ['By default', client.approvedByDefault ? 'approved' : 'denied'],
-    ['Approval delay', clock(client.approvalDelayMs)],
-    ['Approval lasts', clock(client.approvalDurationMs)],
-    ['Created', dateTime(client.createdMs)],
-    ['Last release', dateTime(released)],
-    ['Released', released === undefined ? '-' : `${age(released, nowMs)} ago`],
+    [
+      ['Enabled', yesNo(client.enabled)],
+      ['Last enabled', dateTime(client.lastEnabledMs)],
+      ['Expires in', remaining ? clock(remaining.ms) : '-', remaining?.urgency],
+      ['Expires', dateTime(client.expiresMs)],
+      ['Timeout', clock(client.timeoutMs)],
+      ['Extended timeout', clock(client.extendedTimeoutMs)],
+    ],
+    [
+      ['Checker running', yesNo(client.checkerRunning)],
+      ['Interval', clock(client.intervalMs)],
+      ['Checker status', ...checkerStatus(client.lastCheckerStatus)],
+      ['Last checked OK', dateTime(client.lastCheckedOkMs)],
+    ],
+    [
+      ['Approval pending', yesNo(client.approvalPending), client.approvalPending ? 'pending' : undefined],
+      ['Last request', dateTime(client.lastApprovalRequestMs)],
+      ['By default', client.approvedByDefault ? 'approved' : 'denied'],
+      ['Approval delay', clock(client.approvalDelayMs)],
+      ['Approval lasts', clock(client.approvalDurationMs)],
+      ['Last release', dateTime(released)],
+    ],
+    [['Created', dateTime(client.createdMs)]],
   ];
 }
 
@@ -82,10 +97,9 @@ function checkerStatus(status: number): [string, Look | undefined] {
 
 /** One below the other, over as many lines as each needs. */
 function long(properties: readonly Property[], width: number, weak: Look | undefined): Line[] {
-  const label = width >= TWO_IN_A_LINE_FROM ? LABEL_CELLS : 13;
   return properties.flatMap(([name, value]) =>
-    wrap(clean(value), Math.max(1, width - label)).map((text, i) => [
-      span((i === 0 ? name : '').padEnd(label), 'faint'),
+    wrap(clean(value), Math.max(1, width - LABEL_CELLS)).map((text, i) => [
+      span((i === 0 ? name : '').padEnd(LABEL_CELLS), 'faint'),
       span(text, weak),
     ]),
   );

@@ -2,7 +2,9 @@ import type { Line } from './cells.js';
 import { lineCells, span } from './cells.js';
 import { BINDINGS, keyLabels } from './keys.js';
 
-const KEY_CELLS = 26;
+/** Room for the longest list of keys. */
+const KEY_CELLS =
+  6 + Math.max(...BINDINGS.flatMap(({ bindings }) => bindings.map(({ keys }) => keyLabels(keys).length)));
 
 /** From this width on there are two columns. */
 const TWO_COLUMNS_FROM = 150;

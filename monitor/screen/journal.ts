@@ -8,10 +8,15 @@ const LOG_LINES = 1000;
 /** Events of one client that are kept for its details; of thousands of clients, some megabytes. */
 const CLIENT_LINES = 20;
 
+/** Clients whose events are kept although the server does not have them any more. */
+const GONE_CLIENTS = 1000;
+
 export interface LogEntry {
   readonly atMs: number;
   readonly text: string;
-  readonly look: 'plain' | 'good' | 'bad' | 'pending' | 'faint';
+  readonly look: 'plain' | 'good' | 'bad' | 'caution' | 'faint';
+  /** Clients came or went: so many, one right after the other, are one line. */
+  readonly many?: { readonly kind: 'client-added' | 'client-removed'; readonly count: number };
 }
 
 /** What has happened since the program was started. Never changed: what is added makes a new one. */
@@ -19,8 +24,9 @@ export interface Journal {
   /** Without the starts and successes of checkers. */
   readonly entries: readonly LogEntry[];
   readonly verbose: readonly LogEntry[];
+  /** By path. */
   readonly byClient: ReadonlyMap<string, readonly LogEntry[]>;
-  /** When clients received their secrets. */
+  /** When clients received their secrets, by path. */
   readonly releases: ReadonlyMap<string, number>;
 }
 
@@ -33,31 +39,27 @@ export const EMPTY_JOURNAL: Journal = {
 
 /** The journal with events added. Many at a time: thousands of checkers can end at once. */
 export function recordEvents(journal: Journal, events: readonly MirrorEvent[]): Journal {
-  const entries: LogEntry[] = [];
-  const verbose: LogEntry[] = [];
+  const entries = [...journal.entries];
+  const verbose = [...journal.verbose];
   const byClient = new Map(journal.byClient);
-  let { releases } = journal;
+  const releases = new Map(journal.releases);
   for (const event of events) {
-    if (event.kind === 'got-secret') releases = new Map(releases).set(event.path, event.atMs);
+    if (event.kind === 'got-secret') releases.set(event.path, event.atMs);
     if (!isShown(event)) continue;
-    const entry = { atMs: event.atMs, text: eventText(event), look: lookOf(event) };
-    verbose.push(entry);
+    const entry = entryOf(event);
+    add(verbose, entry, event);
     if (isRoutine(event)) continue;
-    entries.push(entry);
-    if (event.kind === 'client-removed') {
-      byClient.delete(event.path);
-      releases = new Map([...releases].filter(([path]) => path !== event.path));
-    } else if ('path' in event) {
-      const { name, path } = event;
-      const own = { ...entry, text: entry.text.slice(clean(name).length + 2) };
-      byClient.set(path, [...(byClient.get(path) ?? []), own].slice(-CLIENT_LINES));
-    }
+    add(entries, entry, event);
+    if (!('path' in event)) continue;
+    const own = { ...entry, text: entry.text.slice(clean(event.name).length + 2) };
+    byClient.set(event.path, [...(byClient.get(event.path) ?? []), own].slice(-CLIENT_LINES));
   }
   return {
-    entries: [...journal.entries, ...entries].slice(-LOG_LINES),
-    verbose: [...journal.verbose, ...verbose].slice(-LOG_LINES),
+    entries: entries.slice(-LOG_LINES),
+    verbose: verbose.slice(-LOG_LINES),
     byClient,
-    releases,
+    // The list is sorted again when they have changed.
+    releases: events.some(({ kind }) => kind === 'got-secret') ? releases : journal.releases,
   };
 }
 
@@ -70,9 +72,36 @@ export function recordLine(journal: Journal, entry: LogEntry): Journal {
   };
 }
 
+/** The journal without the events of clients that are no more, once these are many. */
+export function forgetClients(
+  journal: Journal,
+  clients: { has(path: string): boolean; size: number },
+): Journal {
+  const { byClient } = journal;
+  if (byClient.size <= clients.size + GONE_CLIENTS) return journal;
+  return { ...journal, byClient: new Map([...byClient].filter(([path]) => clients.has(path))) };
+}
+
 /** Without the time, which mandos-ctl puts before it. */
-function eventText(event: MirrorEvent): string {
-  return clean(formatEvent(event).slice('2026-11-21 14:05:09 '.length));
+function entryOf(event: MirrorEvent): LogEntry {
+  const text = clean(formatEvent(event).slice('2026-11-21 14:05:09 '.length));
+  const entry = { atMs: event.atMs, text, look: lookOf(event) };
+  const { kind } = event;
+  return kind === 'client-added' || kind === 'client-removed'
+    ? { ...entry, many: { kind, count: 1 } }
+    : entry;
+}
+
+/** Puts an entry behind the others, or into the last one when it says the same of another client. */
+function add(entries: LogEntry[], entry: LogEntry, { kind }: MirrorEvent): void {
+  const last = entries.at(-1)?.many;
+  // A server that is stopped takes its clients away first, which is no news.
+  if (kind === 'server-gone' && last?.kind === 'client-removed') entries.pop();
+  if (entry.many && last?.kind === entry.many.kind) {
+    const count = last.count + 1;
+    const text = `${count} clients were ${kind === 'client-added' ? 'added' : 'removed'}`;
+    entries[entries.length - 1] = { ...entry, text, many: { kind: last.kind, count } };
+  } else entries.push(entry);
 }
 
 function isRoutine(event: MirrorEvent): boolean {
@@ -80,7 +109,7 @@ function isRoutine(event: MirrorEvent): boolean {
 }
 
 const LOOKS: Partial<Record<MirrorEvent['kind'], LogEntry['look']>> = {
-  'need-approval': 'pending',
+  'need-approval': 'caution',
   'checker-started': 'faint',
   'server-gone': 'bad',
   'bus-gone': 'bad',

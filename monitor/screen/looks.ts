@@ -30,7 +30,7 @@ const COLOURS_256: Palette = {
   faint: '38;5;244',
   good: '32',
   caution: '33',
-  bad: '1;31',
+  bad: '31',
   pending: '1;33',
   heading: '38;5;109',
   rule: '38;5;240',
@@ -52,15 +52,15 @@ const COLOURS_16: Palette = {
   faint: '90',
   good: '32',
   caution: '33',
-  bad: '1;31',
+  bad: '31',
   pending: '1;33',
   heading: '36',
   rule: '90',
   key: '1',
   bar: '37;44',
   barStrong: '1;37;44',
-  barGood: '1;32;44',
-  barCaution: '1;33;44',
+  barGood: '1;37;44',
+  barCaution: '30;43',
   barBad: '1;37;41',
   alertBanner: '30;43',
   badBanner: '1;37;41',
@@ -97,7 +97,8 @@ export interface Glyphs {
   readonly disabled: string;
   readonly failing: string;
   readonly pending: string;
-  readonly barFull: string;
+  /** Parts of a cell that is full from the left, in equal steps; the last is the whole cell. */
+  readonly bar: readonly string[];
   readonly barEmpty: string;
   readonly horizontal: string;
   readonly vertical: string;
@@ -113,8 +114,8 @@ const UNICODE: Glyphs = {
   disabled: '○',
   failing: '!',
   pending: '?',
-  barFull: '█',
-  barEmpty: '░',
+  bar: ['╸', '━'],
+  barEmpty: '─',
   horizontal: '─',
   vertical: '│',
   ascending: '▲',
@@ -124,14 +125,14 @@ const UNICODE: Glyphs = {
 };
 
 /** Fonts of the Linux console have at most 512 characters: those of the old PC are among them. */
-const LINUX_CONSOLE: Glyphs = { ...UNICODE, enabled: '•', disabled: 'o', ellipsis: '~' };
+const LINUX_CONSOLE: Glyphs = { ...UNICODE, enabled: '•', disabled: 'o', bar: ['■'], ellipsis: '~' };
 
 const ASCII: Glyphs = {
   enabled: '*',
   disabled: '-',
   failing: '!',
   pending: '?',
-  barFull: '#',
+  bar: ['#'],
   barEmpty: '.',
   horizontal: '-',
   vertical: '|',

@@ -1,5 +1,6 @@
 import type { MirrorEvent, MirrorState, ServerStatus } from '../mirror/mirror.js';
 import type { WritableProperty } from '../mirror/mandos-names.js';
+import type { Departed } from './departed.js';
 import type { Journal } from './journal.js';
 import { EMPTY_JOURNAL } from './journal.js';
 import type { Clients, Listing, Order } from './listing.js';
@@ -50,6 +51,8 @@ export interface Model {
   readonly clients: Clients;
   /** Since when the clients are no more than what was; undefined while the server is there, or never was. */
   readonly goneSinceMs: number | undefined;
+  /** Those that have just gone from a server that is there. */
+  readonly departed: Departed | undefined;
   readonly journal: Journal;
   /** The path of the selected client. */
   readonly selected: string | undefined;
@@ -104,6 +107,7 @@ export function initialModel(size: Size, nowMs: number): Model {
     status: { kind: 'connecting' },
     clients: new Map(),
     goneSinceMs: undefined,
+    departed: undefined,
     journal: EMPTY_JOURNAL,
     selected: undefined,
     place: 0,

@@ -31,9 +31,13 @@ function headings(model: Model, columns: readonly TableColumn[], width: number, 
   const line: Span[] = [span('  ', 'heading')];
   for (const column of columns) {
     const arrow = column.key === key ? (descending ? glyphs.descending : glyphs.ascending) : '';
-    line.push(span(`${fit(column.title + arrow, column.width, glyphs)} `, 'heading'));
+    line.push(span(`${fit(title(column, arrow), column.width, glyphs)} `, 'heading'));
   }
   return fitLine(line, width, 'heading');
+}
+
+function title({ title: text, width }: TableColumn, arrow: string): string {
+  return text.length + 1 < width ? `${text} ${arrow}` : text + arrow;
 }
 
 const LOOKS = { pending: 'pending', failing: 'bad', enabled: 'good', disabled: 'faint' } as const;
@@ -56,7 +60,7 @@ function row(
     ];
     switch (column.key) {
       case 'name':
-        return put(client.name, state === 'disabled' ? 'faint' : state === 'pending' ? 'pending' : 'strong');
+        return put(client.name, state === 'failing' ? 'strong' : weak);
       case 'state':
         return put(stateText(client, nowMs, column.width), look);
       case 'host':
@@ -95,11 +99,19 @@ const CLOCK_CELLS = 9;
 function expiry(remaining: Remaining | undefined, width: number, glyphs: Glyphs): Line {
   if (!remaining) return [span(fit('-', width, glyphs, 'right'), 'faint')];
   const { ms, share, urgency } = remaining;
-  const bar = Math.max(1, width - CLOCK_CELLS);
-  const full = Math.ceil(share * bar);
   return [
-    span(glyphs.barFull.repeat(full), urgency),
-    span(glyphs.barEmpty.repeat(bar - full), 'faint'),
+    ...gauge(share, Math.max(1, width - CLOCK_CELLS), urgency, glyphs),
     span(fit(clock(ms), CLOCK_CELLS, glyphs, 'right'), urgency === 'good' ? 'plain' : urgency),
+  ];
+}
+
+/** A bar that is full to a share of it: of one that is not quite empty, something is seen. */
+function gauge(share: number, width: number, look: Look, { bar, barEmpty }: Glyphs): Line {
+  const parts = Math.ceil(share * width * bar.length);
+  const whole = Math.floor(parts / bar.length);
+  const part = bar[(parts % bar.length) - 1] ?? '';
+  return [
+    span((bar.at(-1) ?? '').repeat(whole) + part, look),
+    span(barEmpty.repeat(width - whole - part.length), 'faint'),
   ];
 }

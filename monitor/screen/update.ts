@@ -1,5 +1,7 @@
 import type { MirrorState } from '../mirror/mirror.js';
-import { recordEvents, recordLine } from './journal.js';
+import { clean } from './cells.js';
+import { lastKnown, noteDeparted } from './departed.js';
+import { forgetClients, recordEvents, recordLine } from './journal.js';
 import type { Action } from './keys.js';
 import { actionOf } from './keys.js';
 import { layOut } from './layout.js';
@@ -7,7 +9,7 @@ import { SORT_KEYS } from './listing.js';
 import type { Effect, Input, Message, Model } from './model.js';
 import { isLive, listing } from './model.js';
 import { pressMouse } from './mouse.js';
-import { moved, moveLog, moveSelection, settle } from './movement.js';
+import { moved, moveLog, moveSelection, select, settle } from './movement.js';
 import { mustAsk, requestFor } from './requests.js';
 
 /** How long one reads what the last key did. */
@@ -63,11 +65,20 @@ function notify(model: Model, text: string, isFault = false): Model {
 
 /** Of a server that is gone, the last state stays. */
 function takeMirror(model: Model, { status, clients }: MirrorState): Update {
+  const { nowMs } = model;
   if (status.kind !== 'live') {
-    const goneSinceMs = model.goneSinceMs ?? (isLive(model) ? model.nowMs : undefined);
-    return unchanged({ ...model, status, goneSinceMs });
+    if (!isLive(model)) return unchanged({ ...model, status });
+    const known = lastKnown(model.clients, model.departed, nowMs);
+    return unchanged({ ...model, status, clients: known, goneSinceMs: nowMs, departed: undefined });
   }
-  const live = { ...model, status, clients, goneSinceMs: undefined };
+  const live: Model = {
+    ...model,
+    status,
+    clients,
+    goneSinceMs: undefined,
+    departed: isLive(model) ? noteDeparted(model.departed, model.clients, clients, nowMs) : undefined,
+    journal: forgetClients(model.journal, clients),
+  };
   const known = new Set(isLive(model) ? listing(model).pending.map(({ path }) => path) : []);
   const isNew = listing(live).pending.some(({ path }) => !known.has(path));
   return isNew ? unchanged(live, { kind: 'bell' }) : unchanged(live);
@@ -208,6 +219,13 @@ function act(model: Model, action: Action): Update {
 
 function actOnClient(model: Model, action: Action): Update {
   const client = model.selected === undefined ? undefined : model.clients.get(model.selected);
+  const isAnswer = action === 'approve' || action === 'deny';
+  const [waiting] = listing(model).pending;
+  if (isAnswer && isLive(model) && client && !client.approvalPending && waiting) {
+    const place = listing(model).places.get(waiting.path) ?? 0;
+    const text = `${clean(client.name)} does not wait for approval, but ${clean(waiting.name)} does: again to ${action} it`;
+    return unchanged(notify(select(model, place), text));
+  }
   const request = client && requestFor(action, client);
   if (!request) return unchanged(notify(model, 'no client is selected', true));
   if (isLive(model) && mustAsk(action)) return unchanged({ ...model, mode: { kind: 'confirm', request } });
