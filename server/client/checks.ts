@@ -3,16 +3,19 @@ import { isExpired } from './client.js';
 
 /**
  * Moves on to the next tick of the checks that lies ahead.
- * @returns with `checking` set if a check is to begin now; ticks during a check are skipped
+ * @returns with `checking` set: a check is to begin now, if none is under way
  */
 export function tick(client: Client, nowMs: number): Client {
-  const { nextCheckMs, checking, unchecked, settings } = client;
+  const { nextCheckMs, unchecked, settings } = client;
   if (nextCheckMs === undefined || nextCheckMs > nowMs) return client;
   const missed = Math.floor((nowMs - nextCheckMs) / settings.intervalMs);
-  const next = { ...client, nextCheckMs: nextCheckMs + (missed + 1) * settings.intervalMs };
-  if (checking) return next;
-  const expiresMs = unchecked ? nowMs + settings.intervalMs : client.expiresMs;
-  return { ...next, checking: true, unchecked: false, expiresMs };
+  return {
+    ...client,
+    nextCheckMs: nextCheckMs + (missed + 1) * settings.intervalMs,
+    checking: true,
+    unchecked: false,
+    expiresMs: unchecked ? nowMs + settings.intervalMs : client.expiresMs,
+  };
 }
 
 /** Begins a check out of turn, of a disabled client too; the next tick stays where it is. */

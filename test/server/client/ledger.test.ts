@@ -132,6 +132,7 @@ test('who is removed by an operator is remembered, and not any more when added a
     heart.ledger.decide([{ kind: 'add', client: again, by: BY_CONFIGURATION }]),
   ]);
   assert.equal(heart.client('a'), again);
+  assert.deepEqual(heart.store.words, ['-b', 'a']);
   assert.equal(stored(heart, 'a')?.removed, false);
 });
 
