@@ -44,6 +44,7 @@ test('names stand wherever they want, and options keep their arguments', () => {
     options: ['-s', '-', '-e'],
     operands: ['-x', '--all'],
   });
+  assert.deepEqual(split('-st', 'a'), { options: ['-st'], operands: ['a'] });
   assert.deepEqual(split('-s', '--', 'a'), { options: ['-s'], operands: ['a'] });
   assert.deepEqual(split('-e', '-t'), { options: ['-e', '-t'], operands: [] });
 });
