@@ -52,6 +52,8 @@ export class TestStore implements ClientStore {
   /** While it is busy, nothing is written. */
   isBusy = false;
   isBroken = false;
+  /** Whether the last write has. */
+  hasFailed = false;
   #end: (() => void) | undefined;
 
   write(batch: StoreBatch): Promise<void> {
@@ -60,6 +62,7 @@ export class TestStore implements ClientStore {
     return new Promise((resolve, reject) => {
       this.#end = () => {
         this.#end = undefined;
+        this.hasFailed = this.isBroken;
         if (this.isBroken) reject(new MandosError('STATE', 'the disk is broken'));
         else {
           this.#keep(batch);

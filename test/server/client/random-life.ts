@@ -260,7 +260,7 @@ export class RandomLife {
       for (const asked of this.#asks) if (asked.name === name) asked.isPending = false;
     if (event.kind !== 'changed') return;
     const { client, before } = event;
-    if (before.enabled && !client.enabled && this.#store.isBroken) this.#forced.add(name);
+    if (before.enabled && !client.enabled && this.#store.hasFailed) this.#forced.add(name);
     if (client.enabled && !before.enabled) this.#forced.delete(name);
     if (client.expiresMs !== before.expiresMs)
       this.#say(() => assertMoved(client, before, this.#clock.nowMs(), this.#isSending));
