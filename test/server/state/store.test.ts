@@ -28,8 +28,8 @@ import { openLmdb } from './lmdb.js';
 
 test('a client is the same after a restart, but for what its start makes anew', async t => {
   const directory = temporaryDirectory(t);
-  const plain = configuredClient('plain', { enabled: false });
-  let busy = configuredClient('busy', { fingerprint: 'ef'.repeat(20) });
+  const plain = configuredClient('plain', { enabled: false, keyId: '01'.repeat(32) });
+  let busy = configuredClient('busy', { fingerprint: 'ef'.repeat(20), keyId: '02'.repeat(32) });
   busy = endCheck(startCheck(busy), { kind: 'killed', signal: 9 }, 2_000);
   busy = approve(countRelease(busy, 3_000), true, 4_000);
   busy = { ...busy, lastApprovalRequestMs: 4_500 };
@@ -177,7 +177,9 @@ test('a directory is in use until the last write of a server that was killed has
   const writer = writerOf(child);
   process.kill(writer, 'SIGSTOP');
   t.after(() => endIfThere(writer));
-  await child.stop('SIGKILL');
+  // The server alone, not its group.
+  child.signal('SIGKILL');
+  await child.exited;
   const fd = openSync(join(directory, 'lock'), 'r');
   assert.equal(tryLockFile(fd), false);
   closeSync(fd);
