@@ -8,7 +8,7 @@ import { encodeMessage, METHOD_CALL } from '../../../common/dbus/message.js';
 import { parseSignature, parseType } from '../../../common/dbus/signature.js';
 import { MandosError } from '../../../common/errors.js';
 import { seededRandom } from '../../support/random.js';
-import { hasCommand, requires } from '../../support/requires.js';
+import { requires } from '../../support/requires.js';
 import { startPrivateBus } from './private-bus.js';
 import { randomType, randomValue } from './random-values.js';
 
@@ -168,69 +168,65 @@ function asJson(value: unknown): unknown {
   return value;
 }
 
-test(
-  'what is encoded is what busctl reads',
-  hasCommand('busctl') ? requires('dbus') : { skip: 'needs busctl' },
-  async t => {
-    const privateBus = await startPrivateBus(t);
-    const bus = await privateBus.connect();
-    await bus.requestName('org.example.Values');
-    const values: [string, unknown][] = [
-      ['y', 255],
-      ['b', true],
-      ['n', -2],
-      ['q', 65_535],
-      ['i', -3],
-      ['u', 4_294_967_295],
-      ['x', -5],
-      ['t', 6],
-      ['d', -0.5],
-      ['s', 'ö€😀'],
-      ['o', '/a/b'],
-      ['g', 'a{sv}'],
-      ['v', { signature: '(su)', value: ['in', 7] }],
-      ['as', ['', 'one']],
+test('what is encoded is what busctl reads', requires('dbus', 'busctl'), async t => {
+  const privateBus = await startPrivateBus(t);
+  const bus = await privateBus.connect();
+  await bus.requestName('org.example.Values');
+  const values: [string, unknown][] = [
+    ['y', 255],
+    ['b', true],
+    ['n', -2],
+    ['q', 65_535],
+    ['i', -3],
+    ['u', 4_294_967_295],
+    ['x', -5],
+    ['t', 6],
+    ['d', -0.5],
+    ['s', 'ö€😀'],
+    ['o', '/a/b'],
+    ['g', 'a{sv}'],
+    ['v', { signature: '(su)', value: ['in', 7] }],
+    ['as', ['', 'one']],
+    [
+      'a(yx)',
       [
-        'a(yx)',
-        [
-          [1, -2],
-          [3, 4],
-        ],
+        [1, -2],
+        [3, 4],
       ],
-      [
-        'a{sv}',
-        new Map([
-          ['key', { signature: 'as', value: ['value'] }],
-          ['other', { signature: 'v', value: { signature: 't', value: 9 } }],
-        ]),
-      ],
-      ['ay', Buffer.from([1, 2, 3])],
-      ['((y)t)', [[1], 2]],
-      ['aay', [Buffer.from([9]), Buffer.alloc(0)]],
-      ['at', []],
-      ['aaai', [[[1], []], []]],
-      ['s', 'x'.repeat(1000)],
-    ];
-    let shift = 0;
-    bus.serve(() => ({
-      signature: 'y'.repeat(shift) + values.map(([type]) => type).join(''),
-      body: [...Array<number>(shift).fill(1), ...values.map(([, value]) => value)],
-    }));
-    for (; shift < 8; shift++) {
-      const { stdout } = await execute('busctl', [
-        `--address=${privateBus.address}`,
-        '--json=short',
-        'call',
-        'org.example.Values',
-        '/',
-        'org.example.Values',
-        'Get',
-      ]);
-      const { data } = JSON.parse(stdout) as { data: unknown[] };
-      assert.deepEqual(
-        data.slice(shift),
-        values.map(([, value]) => asJson(value)),
-      );
-    }
-  },
-);
+    ],
+    [
+      'a{sv}',
+      new Map([
+        ['key', { signature: 'as', value: ['value'] }],
+        ['other', { signature: 'v', value: { signature: 't', value: 9 } }],
+      ]),
+    ],
+    ['ay', Buffer.from([1, 2, 3])],
+    ['((y)t)', [[1], 2]],
+    ['aay', [Buffer.from([9]), Buffer.alloc(0)]],
+    ['at', []],
+    ['aaai', [[[1], []], []]],
+    ['s', 'x'.repeat(1000)],
+  ];
+  let shift = 0;
+  bus.serve(() => ({
+    signature: 'y'.repeat(shift) + values.map(([type]) => type).join(''),
+    body: [...Array<number>(shift).fill(1), ...values.map(([, value]) => value)],
+  }));
+  for (; shift < 8; shift++) {
+    const { stdout } = await execute('busctl', [
+      `--address=${privateBus.address}`,
+      '--json=short',
+      'call',
+      'org.example.Values',
+      '/',
+      'org.example.Values',
+      'Get',
+    ]);
+    const { data } = JSON.parse(stdout) as { data: unknown[] };
+    assert.deepEqual(
+      data.slice(shift),
+      values.map(([, value]) => asJson(value)),
+    );
+  }
+});

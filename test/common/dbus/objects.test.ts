@@ -11,7 +11,7 @@ import type { DbusInterface } from '../../../common/dbus/interface-table.js';
 import { servedObject } from '../../../common/dbus/interface-table.js';
 import { fitArguments } from '../../../common/dbus/fit-value.js';
 import { serveObjects } from '../../../common/dbus/objects.js';
-import { hasCommand, requires } from '../../support/requires.js';
+import { requires } from '../../support/requires.js';
 import type { Thing } from './clients-like.js';
 import { makeThing, OLD_THING, pathOf, THING, thingTree } from './clients-like.js';
 import type { RawField } from './false-bus.js';
@@ -401,44 +401,40 @@ test(
   },
 );
 
-test(
-  'busctl finds the tree, and all that an object says of itself',
-  hasCommand('busctl') ? needs : { skip: 'needs busctl' },
-  async t => {
-    const { privateBus, call } = await serve(t, 3);
-    const busctl = async (...args: string[]) =>
-      (await execute('busctl', [`--address=${privateBus.address}`, '--no-pager', ...args])).stdout;
-    const tree = await busctl('tree', '--list', NAME);
-    assert.deepEqual(tree.trim().split('\n'), ['/', '/things', ...[0, 1, 2].map(n => pathOf(`thing${n}`))]);
-    const rows = (await busctl('introspect', NAME, FIRST)).split('\n').map(line => line.split(/\s+/));
-    const row = (name: string) => rows.find(([first]) => first === name)?.slice(1);
-    assert.deepEqual(row('.Echo'), ['method', 'st', 'st', '-']);
-    assert.deepEqual(row('.Old'), ['method', '-', '-', 'deprecated']);
-    assert.deepEqual(row('.Rejected'), ['signal', 's', '-', '-']);
-    assert.deepEqual(row('.Timeout'), ['property', 't', '300000', 'emits-change', 'writable']);
-    assert.deepEqual(row('.Secret')?.slice(0, 2), ['property', 'ay']);
-    assert.deepEqual(row('.Name'), ['property', 's', '"thing0"', 'const']);
-    assert.deepEqual(row('.LastEnabled'), ['property', 's', '"2026-11-20T20:11:48.859870"', '-']);
-    assert.deepEqual(row(THING.name), ['interface', '-', '-', '-']);
-    assert.deepEqual(row(INTROSPECTABLE), ['interface', '-', '-', '-']);
-    assert.deepEqual(row('.Ping'), ['method', '-', '-', '-']);
-    assert.equal(await busctl('get-property', NAME, FIRST, THING.name, 'Timeout'), 't 300000\n');
-    const [xml] = await call(FIRST, INTROSPECTABLE, 'Introspect');
-    assert.match(String(xml), /<arg name="Number" type="t" direction="in"\/>/);
-    assert.match(
-      String(xml),
-      /<property name="Secret" type="ay" access="write">\n *<annotation name="org\.freedesktop\.DBus\.Property\.EmitsChangedSignal" value="invalidates"\/>/,
-    );
-    assert.match(
-      String(xml),
-      new RegExp(
-        `<interface name="${OLD_THING.name}">[^]*<annotation name="org.freedesktop.DBus.Deprecated" value="true"/>\n  </interface>`,
-      ),
-    );
-    const [root] = await call('/', INTROSPECTABLE, 'Introspect');
-    assert.match(String(root), /GetManagedObjects[^]*<node name="things"\/>/);
-    assert.doesNotMatch(String(root), /freedesktop\.DBus\.Properties/);
-    const [id] = await call('/things', 'org.freedesktop.DBus.Peer', 'GetMachineId');
-    assert.match(String(id), /^[0-9a-f]{32}$/);
-  },
-);
+test('busctl finds the tree, and all that an object says of itself', requires('dbus', 'busctl'), async t => {
+  const { privateBus, call } = await serve(t, 3);
+  const busctl = async (...args: string[]) =>
+    (await execute('busctl', [`--address=${privateBus.address}`, '--no-pager', ...args])).stdout;
+  const tree = await busctl('tree', '--list', NAME);
+  assert.deepEqual(tree.trim().split('\n'), ['/', '/things', ...[0, 1, 2].map(n => pathOf(`thing${n}`))]);
+  const rows = (await busctl('introspect', NAME, FIRST)).split('\n').map(line => line.split(/\s+/));
+  const row = (name: string) => rows.find(([first]) => first === name)?.slice(1);
+  assert.deepEqual(row('.Echo'), ['method', 'st', 'st', '-']);
+  assert.deepEqual(row('.Old'), ['method', '-', '-', 'deprecated']);
+  assert.deepEqual(row('.Rejected'), ['signal', 's', '-', '-']);
+  assert.deepEqual(row('.Timeout'), ['property', 't', '300000', 'emits-change', 'writable']);
+  assert.deepEqual(row('.Secret')?.slice(0, 2), ['property', 'ay']);
+  assert.deepEqual(row('.Name'), ['property', 's', '"thing0"', 'const']);
+  assert.deepEqual(row('.LastEnabled'), ['property', 's', '"2026-11-20T20:11:48.859870"', '-']);
+  assert.deepEqual(row(THING.name), ['interface', '-', '-', '-']);
+  assert.deepEqual(row(INTROSPECTABLE), ['interface', '-', '-', '-']);
+  assert.deepEqual(row('.Ping'), ['method', '-', '-', '-']);
+  assert.equal(await busctl('get-property', NAME, FIRST, THING.name, 'Timeout'), 't 300000\n');
+  const [xml] = await call(FIRST, INTROSPECTABLE, 'Introspect');
+  assert.match(String(xml), /<arg name="Number" type="t" direction="in"\/>/);
+  assert.match(
+    String(xml),
+    /<property name="Secret" type="ay" access="write">\n *<annotation name="org\.freedesktop\.DBus\.Property\.EmitsChangedSignal" value="invalidates"\/>/,
+  );
+  assert.match(
+    String(xml),
+    new RegExp(
+      `<interface name="${OLD_THING.name}">[^]*<annotation name="org.freedesktop.DBus.Deprecated" value="true"/>\n  </interface>`,
+    ),
+  );
+  const [root] = await call('/', INTROSPECTABLE, 'Introspect');
+  assert.match(String(root), /GetManagedObjects[^]*<node name="things"\/>/);
+  assert.doesNotMatch(String(root), /freedesktop\.DBus\.Properties/);
+  const [id] = await call('/things', 'org.freedesktop.DBus.Peer', 'GetMachineId');
+  assert.match(String(id), /^[0-9a-f]{32}$/);
+});

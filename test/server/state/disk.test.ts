@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import type { Child } from '../../support/child.js';
-import { hasCommand, requires } from '../../support/requires.js';
+import { requires } from '../../support/requires.js';
 import { readStoredFile } from '../../../server/state/stored-file.js';
 import { startStateChild, tell, temporaryDirectory } from './scratch.js';
 
@@ -94,39 +94,35 @@ test('a full disk at the very first start is named', requires('root', 'netns'), 
   await child.waitForOutput(/failed STATE .*: no space left on device; make room there/);
 });
 
-test(
-  'a batch is on the disk before anyone is told',
-  { skip: hasCommand('strace') ? false : 'needs strace' },
-  async t => {
-    const directory = temporaryDirectory(t);
-    const trace = join(temporaryDirectory(t), 'trace');
-    const calls = 'trace=openat,rename,pwrite64,pwritev,pwritev2,writev,fsync,fdatasync,msync,write';
-    const child = startStateChild(t, directory, ['strace', '-f', '-qq', '-y', '-e', calls, '-o', trace]);
-    await child.waitForOutput(/opened/);
-    await tell(child, 'write 20 first', /stored first/);
-    await tell(child, 'write 1 second', /stored second/);
-    await tell(child, 'close', /closed/);
-    child.stdin.end();
-    await child.waitForExit();
-    const lines = readFileSync(trace, 'utf8').split('\n');
-    const at = (pattern: RegExp, from = 0) => {
-      const found = lines.findIndex((line, i) => i >= from && pattern.test(line));
-      assert.ok(found >= 0, `${pattern} in\n${lines.slice(from).join('\n')}`);
-      return found;
-    };
-    // A new file is there for good when the server starts.
-    const renamed = at(/rename\(".*clients\.mdb\.new", ".*clients\.mdb"\)/);
-    const opened = at(/write\(1.*opened/);
-    assert.ok(at(/fsync\(\d+<[^>]*state-[^/>]*>/, renamed) < opened);
-    // LMDB writes the pages, waits for the disk, then writes the meta page through a descriptor that waits for the disk.
-    at(/openat\(.*clients\.mdb", O_WRONLY\|O_DSYNC/, renamed);
-    for (const which of ['first', 'second']) {
-      const begun = at(/write\(1.*writing/, which === 'first' ? 0 : at(/write\(1.*stored first/));
-      const told = at(new RegExp(`write\\(1.*stored ${which}`), begun);
-      const pages = at(/p?write(v|v2|64)\(\d+<[^>]*clients\.mdb/, begun);
-      const synced = at(/fdatasync(\(\d+<[^>]*clients\.mdb| resumed)/, pages);
-      const metaWritten = at(/pwrite64(\(\d+<[^>]*clients\.mdb.*, (40|4136)\b| resumed)/, synced);
-      assert.ok(metaWritten < told, lines.slice(begun, told + 1).join('\n'));
-    }
-  },
-);
+test('a batch is on the disk before anyone is told', requires('strace'), async t => {
+  const directory = temporaryDirectory(t);
+  const trace = join(temporaryDirectory(t), 'trace');
+  const calls = 'trace=openat,rename,pwrite64,pwritev,pwritev2,writev,fsync,fdatasync,msync,write';
+  const child = startStateChild(t, directory, ['strace', '-f', '-qq', '-y', '-e', calls, '-o', trace]);
+  await child.waitForOutput(/opened/);
+  await tell(child, 'write 20 first', /stored first/);
+  await tell(child, 'write 1 second', /stored second/);
+  await tell(child, 'close', /closed/);
+  child.stdin.end();
+  await child.waitForExit();
+  const lines = readFileSync(trace, 'utf8').split('\n');
+  const at = (pattern: RegExp, from = 0) => {
+    const found = lines.findIndex((line, i) => i >= from && pattern.test(line));
+    assert.ok(found >= 0, `${pattern} in\n${lines.slice(from).join('\n')}`);
+    return found;
+  };
+  // A new file is there for good when the server starts.
+  const renamed = at(/rename\(".*clients\.mdb\.new", ".*clients\.mdb"\)/);
+  const opened = at(/write\(1.*opened/);
+  assert.ok(at(/fsync\(\d+<[^>]*state-[^/>]*>/, renamed) < opened);
+  // LMDB writes the pages, waits for the disk, then writes the meta page through a descriptor that waits for the disk.
+  at(/openat\(.*clients\.mdb", O_WRONLY\|O_DSYNC/, renamed);
+  for (const which of ['first', 'second']) {
+    const begun = at(/write\(1.*writing/, which === 'first' ? 0 : at(/write\(1.*stored first/));
+    const told = at(new RegExp(`write\\(1.*stored ${which}`), begun);
+    const pages = at(/p?write(v|v2|64)\(\d+<[^>]*clients\.mdb/, begun);
+    const synced = at(/fdatasync(\(\d+<[^>]*clients\.mdb| resumed)/, pages);
+    const metaWritten = at(/pwrite64(\(\d+<[^>]*clients\.mdb.*, (40|4136)\b| resumed)/, synced);
+    assert.ok(metaWritten < told, lines.slice(begun, told + 1).join('\n'));
+  }
+});
