@@ -13,11 +13,7 @@ import type { AuditLog } from './audit/audit-log.js';
 import { openAuditLog } from './audit/audit-log.js';
 import { clientChecker } from './checker/client-checker.js';
 import { Scheduler } from './checker/scheduler.js';
-import { Ledger } from './client/ledger.js';
-import { Registry } from './client/registry.js';
 import { Requests } from './client/requests.js';
-import { restoreClients } from './client/restore.js';
-import type { StoredClient } from './client/store.js';
 import { PROGRAM } from './command-line.js';
 import { systemFiles } from './config/files.js';
 import { serveControl } from './control/control.js';
@@ -37,9 +33,9 @@ import type { LoadedOptions, ServerOptions } from './options.js';
 import { readConfiguration } from './read-configuration.js';
 import { LiveConfiguration } from './reload.js';
 import { DEFAULT_LIMITS } from './release/connection.js';
-import { describeIgnored, describeRestored } from './restore-report.js';
+import { restoreState } from './restore-state.js';
 import type { Signals } from './signals.js';
-import { digest, openStateStore } from './state/store.js';
+import { openStateStore } from './state/store.js';
 import { describeStatus } from './status-report.js';
 import { stopServer } from './stop.js';
 
@@ -73,20 +69,7 @@ export async function serve(
   const withConfigurationAccess = dropPrivileges(log);
 
   const store = await openStateStore(options.stateDirectory);
-  const stored = store.load();
-  if (!options.restore) for (const line of describeIgnored(stored)) log.warning(line);
-  const restored = restoreClients(configuration.clients, options.restore ? stored : [], {
-    nowMs: nowMs(),
-    random: Math.random,
-    digest,
-  });
-  for (const line of describeRestored(restored)) log.warning(line);
-  const registry = new Registry(restored.clients);
-  const ledger = new Ledger(registry, store, log, { after });
-  ledger.record(
-    restored.clients.map(({ settings }) => settings.name),
-    namesWithout(stored, options.restore ? restored.removed : []),
-  );
+  const { registry, ledger } = restoreState(store, configuration, log, nowMs());
   registry.events.subscribe(logEvents(log));
   registry.events.subscribe(event => audit?.record(event));
 
@@ -119,6 +102,8 @@ export async function serve(
   const reload = async () => {
     systemd.reloading();
     const problem = await live.reload();
+    // The file may have been rotated, whatever the configuration is like.
+    if (problem !== undefined) audit?.reopen();
     systemd.ready(status());
     return problem;
   };
@@ -184,11 +169,6 @@ function writePidFile(log: Log): PidFile | undefined {
 /** The time of day when the process started, moved on by a clock that nobody sets. */
 function nowMs(): number {
   return performance.timeOrigin + performance.now();
-}
-
-function namesWithout(stored: readonly StoredClient[], kept: readonly string[]): string[] {
-  const keep = new Set(kept);
-  return stored.map(({ name }) => name).filter(name => !keep.has(name));
 }
 
 /** The audit log after a reload: a new file where the old one was renamed, another one, or none. */
