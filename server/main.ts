@@ -10,6 +10,7 @@ import { PROGRAM } from './command-line.js';
 import { systemFiles } from './config/files.js';
 import { background } from './host/background-child.js';
 import { runInBackground } from './host/background.js';
+import { keepYoungHeapSmall } from './host/heap.js';
 import { chooseLogSink } from './host/log-sink.js';
 import { loadOptions } from './options.js';
 import { catchSignals } from './signals.js';
@@ -32,6 +33,7 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = exitStatus;
     return;
   }
+  keepYoungHeapSmall();
   const loaded = loadOptions(values, systemFiles);
   if (values.has('import-state')) {
     const { runImport } = await import('./run-import.js');

@@ -74,6 +74,7 @@ test(
       'common',
       'server',
       'client-plugin',
+      'monitor',
       'initramfs-hooks',
       'demo',
       'test',

@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync } from 'node:fs';
 import { describeError, MandosError } from '../../common/errors.js';
 import type { ServiceUser } from './service-user.js';
 import { isMapped, systemServiceUser } from './service-user.js';
@@ -13,8 +13,9 @@ export function prepareStateDirectory(
   findUser: () => ServiceUser | undefined = systemServiceUser,
 ): void {
   try {
-    // undefined: it was there.
-    if (mkdirSync(path, { recursive: true, mode: 0o700 }) === undefined) return;
+    if (existsSync(path)) return;
+    // Without the directories above it: these are not missing but mistyped.
+    mkdirSync(path, { mode: 0o700 });
     const user = process.geteuid?.() === 0 ? findUser() : undefined;
     if (user && isMapped(user)) chownSync(path, user.uid, user.gid);
   } catch (error) {

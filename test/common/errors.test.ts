@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { describeError, MandosError } from '../../common/errors.js';
 
 test("errors of the system are said in its words, without Node's additions", async () => {
   assert.throws(
-    () => readFileSync('/nonexistent'),
+    () => readFileSync(join(tmpdir(), randomUUID())),
     error => describeError(error) === 'no such file or directory',
   );
   const [error] = (await once(connect(1, '::1'), 'error')) as [unknown];

@@ -13,7 +13,7 @@ test(
   'a state directory that is missing is made for the user that the server runs as',
   requires('root'),
   t => {
-    const path = join(scratchDirectory(t), 'lib/mandos');
+    const path = join(scratchDirectory(t), 'mandos');
     prepareStateDirectory(path, () => USER);
     const { uid, gid, mode } = statSync(path);
     assert.deepEqual([uid, gid, mode & 0o777], [USER.uid, USER.gid, 0o700]);
@@ -27,11 +27,11 @@ test('a state directory that exists stays as it is', requires('root'), t => {
   assert.deepEqual([statSync(path).uid, statSync(path).mode], [before.uid, before.mode]);
 });
 
-test('a state directory that cannot be made is an error that names it', () => {
-  const path = join(process.execPath, 'state');
+test('a state directory that cannot be made is an error that names it', t => {
+  const path = join(scratchDirectory(t), 'mistyped/mandos');
   assert.throws(() => prepareStateDirectory(path), {
     code: 'STATE',
-    message: `the state directory ${path} cannot be made: not a directory`,
+    message: `the state directory ${path} cannot be made: no such file or directory`,
   });
 });
 
