@@ -116,7 +116,7 @@ function hints(width: number, isListHidden: boolean): Line {
 function position(model: Model, glyphs: Glyphs): string {
   const shown = listing(model).clients.length;
   const words = model.filter === '' ? '' : `"${clean(model.filter)}": ${shown} of `;
-  const rows = layOut(model).list?.rows ?? 1;
+  const rows = layOut(model).list?.rows ?? Infinity;
   const all = model.filter === '' && shown <= rows - 1 ? '' : `${words}${model.clients.size} clients`;
   return all === '' ? '' : `${glyphs.vertical} ${all} `;
 }

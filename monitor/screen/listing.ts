@@ -39,7 +39,8 @@ const cache = new WeakMap<Clients, Cached>();
 
 /**
  * The clients as they are listed: those who wait for approval are always on top, and then they are sorted.
- * @param filter words that must all be in a client's name, host, state or key ID; of those who wait, none is hidden
+ * @param filter words that must all be in a client's name, host or key ID, or begin its state; of those who wait, none
+ *   is hidden
  */
 export function listClients(clients: Clients, filter: string, order: Order, releases: Releases): Listing {
   const cached = cache.get(clients);
@@ -61,14 +62,22 @@ export function listClients(clients: Clients, filter: string, order: Order, rele
   return listing;
 }
 
+/** Shorter words would be found in most key IDs by chance. */
+const KEY_ID_WORD = /^[0-9a-f]{6,}$/;
+
+/** Shorter words are meant for names. */
+const STATE_WORD = /^\w{3,}$/;
+
 function matcher(filter: string): (client: ClientView) => boolean {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  return client => {
-    if (client.approvalPending || words.length === 0) return true;
-    const { name, host, keyId } = client;
-    const text = `${name}\n${host}\n${stateOf(client)}\n${keyId}`.toLowerCase();
-    return words.every(word => text.includes(word));
+  const has = (client: ClientView) => {
+    const text = `${client.name}\n${client.host}`.toLowerCase();
+    return (word: string) =>
+      text.includes(word) ||
+      (STATE_WORD.test(word) && stateOf(client).startsWith(word)) ||
+      (KEY_ID_WORD.test(word) && client.keyId.toLowerCase().includes(word));
   };
+  return client => client.approvalPending || words.every(has(client));
 }
 
 function comparison(

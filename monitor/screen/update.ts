@@ -47,11 +47,13 @@ function take(model: Model, message: Message): Update {
       return unchanged({ ...model, journal: recordEvents(model.journal, message.events) });
     case 'done':
       return unchanged(notify(model, message.text));
-    case 'failed':
+    case 'failed': {
+      const text = clean(message.text);
       return unchanged({
-        ...notify(model, message.text, true),
-        journal: recordLine(model.journal, { atMs: model.nowMs, text: message.text, look: 'bad' }),
+        ...notify(model, text, true),
+        journal: recordLine(model.journal, { atMs: model.nowMs, text, look: 'bad' }),
       });
+    }
   }
 }
 
