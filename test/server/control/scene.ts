@@ -20,7 +20,7 @@ export const SERVER = 'se.recompile.Mandos';
 export const CLIENT = `${SERVER}.Client`;
 export const PROPERTIES = 'org.freedesktop.DBus.Properties';
 
-const SOURCES = join(import.meta.dirname, '../../../..');
+export const SOURCES = join(import.meta.dirname, '../../../..');
 const POLICY = join(SOURCES, 'packaging/dbus/mandos.conf');
 
 /** A system bus of the test's own: nothing can be owned or called but what this project's policy file allows. */
