@@ -29,6 +29,8 @@ export class ControlledHost {
   readonly #bus: Bus;
   readonly #signals: Signal[];
   readonly #wakes = new Set<() => void>();
+  /** Of all times. */
+  heardCount = 0;
 
   constructor(host: Host, child: Child, port: number, bus: Bus, signals: Signal[]) {
     this.host = host;
@@ -40,6 +42,7 @@ export class ControlledHost {
 
   /** @internal */
   heard(): void {
+    this.heardCount++;
     for (const wake of this.#wakes) wake();
     this.#wakes.clear();
   }
@@ -71,7 +74,12 @@ export class ControlledHost {
       const [variant] = await this.call(path, PROPERTIES, 'Get', 'ss', CLIENT, 'ApprovalPending');
       return (variant as { value: unknown }).value === true;
     };
-    while (await pending()) await this.#nextSignal(`the end of the request of ${name}`);
+    for (;;) {
+      const { heardCount } = this;
+      if (!(await pending())) return;
+      // What tells of its end may have come together with the reply.
+      if (this.heardCount === heardCount) await this.#nextSignal(`the end of the request of ${name}`);
+    }
   }
 
   async #nextSignal(what: string): Promise<void> {
