@@ -71,7 +71,7 @@ function report(): Report {
     }
   }
   const script =
-    'umask; env | grep MANDOS_; for fd in /proc/$$/fd/*; do echo "${fd##*/} $(readlink "$fd")"; done';
+    'umask; env | grep MANDOS_BACKGROUND; for fd in /proc/$$/fd/*; do echo "${fd##*/} $(readlink "$fd")"; done';
   const [, session] =
     / \d+ \d+ (\d+) /.exec(readFileSync('/proc/self/stat', 'latin1').replace(/^.*\) . /, ' ')) ?? [];
   return {
