@@ -83,6 +83,7 @@ test('settings are changed, with every type of integer, and told of once', needs
   assert.ok(said.includes(`/clients/a PropertiesChanged ${CLIENT} {} [Secret]`));
   await scene.set('a', 'Host', 's', 'other host');
   assert.deepEqual(await scene.said(), []);
+  await scene.set('a', 'Interval', 't', 1n);
   const changes = scene.heart.events.filter(event => event.kind === 'settings-changed');
   assert.equal(changes.length, 9);
   assert.deepEqual(changes[6]?.settings, ['host']);
@@ -405,5 +406,34 @@ test(
     assert.equal(await scene.get('/clients/a_b', CLIENT, 'Name'), 'a-b');
     const last = (await scene.said()).filter(line => line.startsWith('/ Client')).at(-1);
     assert.equal(last, '/ ClientAdded /clients/a_b');
+  },
+);
+
+test(
+  'whoever calls without end gets an answer or an error each, and the server serves on',
+  needs,
+  async t => {
+    const scene = await startScene(t, [settingsOf('a')]);
+    const before = scene.heart.client();
+    const calls = Array.from({ length: 3000 }, (_, i) => {
+      switch (i % 4) {
+        case 0:
+          return scene.set('a', 'Interval', 't', 0n);
+        case 1:
+          return scene.of('nobody', 'Enable');
+        case 2:
+          return scene.call('/', SERVER, 'AddClient', 'sa{sv}', `new${i}`, new Map());
+        default:
+          return scene.call('/', SERVER, 'RemoveClient', 'o', '/clients/nobody');
+      }
+    });
+    const outcomes = await Promise.allSettled(calls);
+    const errors = outcomes.map(outcome =>
+      outcome.status === 'rejected' ? (outcome.reason as Error).name : 'done',
+    );
+    assert.deepEqual([...new Set(errors)], ['DbusError']);
+    assert.equal(scene.heart.client(), before);
+    assert.equal(scene.heart.registry.size, 1);
+    assert.equal(await scene.get('/clients/a', CLIENT, 'Name'), 'a');
   },
 );
