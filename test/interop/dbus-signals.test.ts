@@ -173,7 +173,7 @@ type Requesters = Awaited<ReturnType<typeof requesters>>;
 function requestSteps(keys: Requesters): readonly Step[] {
   const asking: Child[] = [];
   const ask = (server: ControlledHost, { keys: directory }: Keys) => {
-    const child = startClient(server.host, directory, [`--connect=[::1]:${server.port}`, '--retry=3600']);
+    const child = startClient(server.host, directory, [`--connect=[::1]:${server.port}`]);
     asking.push(child);
     return child;
   };
@@ -186,17 +186,12 @@ function requestSteps(keys: Requesters): readonly Step[] {
     await end();
   };
   return [
-    { what: 'a secret is sent', run: until(keys.plain, 'GotSecret') },
-    { what: 'an unknown key', run: until(keys.stranger, 'ClientNotFound') },
+    { what: 'plain: a secret is sent', run: until(keys.plain, 'GotSecret') },
+    { what: ': an unknown key', run: until(keys.stranger, 'ClientNotFound') },
+    { what: 'plain: disabled', run: server => server.of('plain', 'Disable') },
+    { what: 'plain: a disabled client asks', run: until(keys.plain, 'Rejected') },
     {
-      what: 'a disabled client asks',
-      run: async server => {
-        await server.of('plain', 'Disable');
-        await until(keys.plain, 'Rejected')(server);
-      },
-    },
-    {
-      what: 'an approval is given',
+      what: 'waiting: an approval is given',
       run: async server => {
         ask(server, keys.waiting);
         await server.wait('NeedApproval', 2);
@@ -208,7 +203,7 @@ function requestSteps(keys: Requesters): readonly Step[] {
       },
     },
     {
-      what: 'an approval is denied',
+      what: 'denied: an approval is denied',
       run: async server => {
         ask(server, keys.denied);
         await server.wait('NeedApproval', 2);
@@ -220,7 +215,7 @@ function requestSteps(keys: Requesters): readonly Step[] {
       },
     },
     {
-      what: 'an approval times out',
+      what: 'timed: an approval times out',
       run: async server => {
         ask(server, keys.timed);
         await server.wait('Rejected', 2);
@@ -229,7 +224,7 @@ function requestSteps(keys: Requesters): readonly Step[] {
       },
     },
     {
-      what: 'an approval by default',
+      what: 'free: an approval by default',
       run: async server => {
         ask(server, keys.free);
         await server.wait('GotSecret', 2);
@@ -238,6 +233,20 @@ function requestSteps(keys: Requesters): readonly Step[] {
       },
     },
   ];
+}
+
+/**
+ * What was said of one client's first request: a client that is refused asks again after a second, and a busy machine may
+ * be late to end it.
+ * @param what a step's, which begins with the client's name
+ */
+function firstRound(what: string, lines: readonly string[] = []): string[] {
+  const [name = ''] = what.split(':');
+  const ofClient = lines.filter(line =>
+    name === '' ? line.startsWith('/ ') : line.startsWith(`/clients/${name} `),
+  );
+  const again = ofClient.indexOf(ofClient[0] ?? '', 1);
+  return again < 0 ? ofClient : ofClient.slice(0, again);
 }
 
 /** The original tells of LastApprovalRequest once more after NeedApproval. */
@@ -263,9 +272,9 @@ test(
       all[program] = await record(server, requestSteps(keys));
     }
     for (const [what, expected] of Object.entries(all.original ?? {})) {
-      const said = all.ours?.[what] ?? [];
+      const said = firstRound(what, all.ours?.[what]);
       assert.ok(said.length > 0, what);
-      assert.deepEqual(said, once(expected), what);
+      assert.deepEqual(said, once(firstRound(what, expected)), what);
     }
   },
 );
