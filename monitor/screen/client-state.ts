@@ -30,15 +30,16 @@ export interface Remaining {
 }
 
 /**
- * A client whose checks succeed never falls below `timeout - interval`: below that, or half of its timeout if that is
- * less, a check has been missed (caution); below half of that again it is time to do something (bad).
+ * With less time than one interval the next check is the last that can save a client (caution), and below half of that
+ * it may come too late (bad). A client that is checked as seldom as it just may be is well as long as it has what its
+ * timeout leaves after an interval.
  * @returns undefined for a client that does not expire
  */
 export function remainingTime(client: ClientView, nowMs: number): Remaining | undefined {
   const { expiresMs, timeoutMs, intervalMs, enabled } = client;
   if (!enabled || expiresMs === undefined) return undefined;
   const ms = Math.max(0, expiresMs - nowMs);
-  const cautionMs = Math.min(timeoutMs / 2, Math.max(0, timeoutMs - intervalMs));
+  const cautionMs = Math.min(intervalMs, Math.max(0, timeoutMs - intervalMs));
   const urgency = ms >= cautionMs && ms > 0 ? 'good' : ms >= cautionMs / 2 && ms > 0 ? 'caution' : 'bad';
   return { ms, share: timeoutMs > 0 ? Math.min(1, ms / timeoutMs) : 0, urgency };
 }

@@ -73,11 +73,11 @@ test('a client has failed when its last checker did, and not when none has ended
   );
 });
 
-test('the time to expiry turns yellow when a check was missed, and red below half of that', () => {
+test('the time to expiry turns yellow when one check is left, and red below half of that', () => {
   const urgency = (seconds: number, properties = {}) =>
     remainingTime(client('a', { expiresMs: NOW_MS + seconds * 1000, ...properties }), NOW_MS)?.urgency;
   assert.deepEqual(
-    [300, 150, 149, 75, 74, 0, -5].map(seconds => urgency(seconds)),
+    [300, 120, 119, 60, 59, 0, -5].map(seconds => urgency(seconds)),
     ['good', 'good', 'caution', 'caution', 'bad', 'bad', 'bad'],
   );
   // Checked each four minutes of five, a client is well as long as it has a minute.

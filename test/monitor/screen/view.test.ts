@@ -5,7 +5,7 @@ import { client, events, GONE, live, NOW_MS, TestScreen, waiting } from './scene
 
 const FLEET = live(
   client('web1'),
-  client('web2', { lastCheckerStatus: 1, expiresMs: NOW_MS + 60_000, lastCheckedOkMs: NOW_MS - 240_000 }),
+  client('web2', { lastCheckerStatus: 1, expiresMs: NOW_MS + 45_000, lastCheckedOkMs: NOW_MS - 240_000 }),
   client('old-laptop', { enabled: false, expiresMs: undefined, lastCheckedOkMs: undefined }),
   waiting('database', 30),
   client('archive', { expiresMs: NOW_MS + 3 * 86_400_000, timeoutMs: 5 * 86_400_000 }),
@@ -30,7 +30,7 @@ test('80 columns have all that is asked of a row', () => {
 ● archive         enabled        archive.examp… ━━━━──   3d 00h      1m        -
 ○ old-laptop      disabled       old-laptop.ex…               -       -        -
 ● web1            enabled        web1.example.… ━━━━━─  0:04:00      1m       2h
-! web2            failing        web2.example.… ━╸────  0:01:00      4m        -
+! web2            failing        web2.example.… ━─────  0:00:45      4m        -
 
 
 
@@ -49,8 +49,8 @@ test('colours say what the states are', () => {
   assert.equal(screen.look(/^failing/), 'bad');
   assert.equal(screen.look(/^disabled/), 'faint');
   assert.equal(screen.look(/^enabled/), 'good');
-  assert.equal(screen.look(/^ +0:01:00/), 'bad');
-  assert.equal(screen.look(/^━╸/), 'bad');
+  assert.equal(screen.look(/^ +0:00:45/), 'bad');
+  assert.equal(screen.look(/^━$/), 'bad');
   assert.equal(screen.look(/waits for approval/), 'alertBanner');
   assert.equal(screen.look(/^1 failing/), 'barBad');
   assert.equal(screen.look(/^denial/), 'selected');
