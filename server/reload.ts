@@ -185,7 +185,7 @@ export class LiveConfiguration {
       ];
     });
     const by = BY_CONFIGURATION;
-    return [...changes, ...removed.map((name): Change => ({ kind: 'remove', name, by, forget: true }))];
+    return [...changes, ...removed.map((name): Change => ({ kind: 'remove', name, by }))];
   }
 }
 

@@ -29,10 +29,11 @@ export function restoreState(
   for (const line of describeRestored(restored)) log.warning(line);
   const registry = new Registry(restored.clients);
   const ledger = new Ledger(registry, store, log, { after });
-  const removed = new Set(options.restore ? restored.removed : []);
+  const names = restored.clients.map(({ settings }) => settings.name);
+  const kept = new Set([...names, ...(options.restore ? restored.removed : [])]);
   ledger.record(
-    restored.clients.map(({ settings }) => settings.name),
-    stored.map(({ name }) => name).filter(name => !removed.has(name)),
+    names,
+    stored.map(({ name }) => name).filter(name => !kept.has(name)),
   );
   return { registry, ledger };
 }

@@ -4,7 +4,7 @@ import type { Client } from './client.js';
 import { disable } from './client.js';
 import type { Change, Step } from './plan.js';
 import { nameOf, nextOf, Plan } from './plan.js';
-import type { Registry } from './registry.js';
+import type { Registry, Transition } from './registry.js';
 import type { ClientStore, StoreBatch } from './store.js';
 
 export type { Change };
@@ -39,8 +39,8 @@ const NOTHING: Flushed = { dirty: [], gone: [], saved: [], forgotten: [] };
  * The one who writes down what must not be forgotten. A decision is stored first, then it holds, then all hear of it.
  * Decisions that come while the disk is busy share the next write. Whatever else changes is stored within a second.
  *
- * When it cannot be stored, a decision does not hold and fails, save one: a client that is to be disabled is, and the
- * store hears of it as soon as it can.
+ * When it cannot be stored, a decision fails and does not hold, but for what keeps a secret in: a client that is to be
+ * disabled is, one that is to be removed is disabled, and a denial holds. The store hears of it as soon as it can.
  */
 export class Ledger {
   readonly #registry: Registry;
@@ -103,14 +103,18 @@ export class Ledger {
     if (this.#gone.size > 0) this.#schedule(BATCH_MS);
   }
 
-  /** Stores what is not stored yet. Resolves also when that fails, which the log says. */
-  async flush(): Promise<void> {
+  /**
+   * Stores what is not stored yet.
+   * @returns whether all is; never rejects, as the log says when it fails
+   */
+  async flush(): Promise<boolean> {
     this.#flushDue = true;
     this.#start();
     await this.#work;
-    if (this.#dirty.size + this.#gone.size > 0) return;
+    if (this.#dirty.size + this.#gone.size > 0) return false;
     this.#cancelFlush?.();
     this.#cancelFlush = undefined;
+    return true;
   }
 
   #soon(name: string): void {
@@ -153,7 +157,7 @@ export class Ledger {
     } catch (error) {
       this.#underWay = [];
       this.#failed(error, flushed);
-      for (const { change } of plan.steps) this.#disableOnly(change);
+      for (const { change } of plan.steps) this.#restrict(change);
       for (const entry of entries) entry.reject(error);
       return;
     }
@@ -197,20 +201,39 @@ export class Ledger {
     }
   }
 
-  /** Of a change that cannot be stored holds that it disables its client, and nothing else. */
-  #disableOnly(change: Change): void {
-    if (change.kind !== 'update') return;
-    const { name, transition, event } = change;
-    const before = this.#registry.find(name);
-    if (!before?.enabled || transition(before).enabled) return;
-    const now = this.#registry.update(name, disable);
-    const happened = now && event?.(now, before);
-    if (happened?.kind === 'disabled') this.#registry.events.emit(happened);
+  /** Of a change that cannot be stored holds what keeps its client's secret in, and nothing else. */
+  #restrict(change: Change): void {
+    const before = this.#registry.find(nameOf(change));
+    if (!before || change.kind === 'add') return;
+    const { name } = before.settings;
+    if (change.kind === 'remove') {
+      // A reload changes nothing then.
+      if (change.by.kind === 'configuration') return;
+      const client = this.#registry.update(name, disable) ?? before;
+      if (client === before) return;
+      const reason = 'it is to be removed, which cannot be stored';
+      this.#registry.events.emit({ kind: 'disabled', client, by: change.by, reason });
+      return;
+    }
+    const next = change.transition(before);
+    const isDenied = next.approval !== before.approval && next.approval?.granted === false;
+    if (isDenied) this.#hold(change, before, client => ({ ...client, approval: next.approval }));
+    if (before.enabled && !next.enabled) this.#hold(change, before, disable);
+  }
+
+  #hold({ event }: Extract<Change, { kind: 'update' }>, before: Client, restrict: Transition): void {
+    const client = this.#registry.update(before.settings.name, restrict);
+    const happened = client && event?.(client, before);
+    if (happened?.kind === 'disabled' || happened?.kind === 'approved') {
+      this.#registry.events.emit(happened);
+    }
   }
 
   /** What is as the plan has it is stored already. */
   #settle(plan: Plan): void {
     for (const [name, client] of plan.results) {
+      // It is remembered as removed by now, or is there.
+      this.#gone.delete(name);
       if (client && this.#registry.find(name) === client) this.#dirty.delete(name);
     }
   }

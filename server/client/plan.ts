@@ -13,13 +13,7 @@ export type Change =
       readonly event?: (client: Client, before: Client) => ClientEvent | undefined;
     }
   | { readonly kind: 'add'; readonly client: Client; readonly by: Origin }
-  | {
-      readonly kind: 'remove';
-      readonly name: string;
-      readonly by: Origin;
-      /** Whether it may come back by itself: the configuration does not name it any more. */
-      readonly forget: boolean;
-    };
+  | { readonly kind: 'remove'; readonly name: string; readonly by: Origin };
 
 /** One change, worked out: what it makes of what. */
 export interface Step {
@@ -69,7 +63,8 @@ export class Plan {
     const next = nextOf(change, before);
     if (before !== next || this.#dirty.has(name)) this.#next.set(name, next);
     if (change.kind === 'remove' && before) {
-      if (change.forget) this.#forget.add(name);
+      // It cannot come back by itself when the configuration does not name it, or no longer.
+      if (change.by.kind === 'configuration' || !before.configured) this.#forget.add(name);
       else this.#removed.set(name, before);
     } else if (next && change.kind === 'add') {
       this.#forget.delete(name);

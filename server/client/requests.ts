@@ -183,7 +183,10 @@ export class Requests {
     request.cancelTimer();
     if (request.phase !== 'counting') return;
     const client = this.#registry.find(name);
-    const refusal = this.#refusalOf(client, keyId) ?? this.#refusalOf(this.#ledger.foresee(name), keyId);
+    const refusal =
+      this.#refusalOf(client, keyId) ??
+      this.#refusalOf(this.#ledger.foresee(name), keyId) ??
+      this.#foreseenDenial(request, client);
     if (refusal || !client) {
       this.#refuse(request, refusal ?? unknown(keyId));
       return;
@@ -194,6 +197,14 @@ export class Requests {
     request.phase = 'released';
     request.released = client;
     answer({ kind: 'release', client });
+  }
+
+  /** A denial that the disk takes longer to store than it holds is for what waited when it was made, too. */
+  #foreseenDenial({ name, sinceMs }: OpenRequest, now: Client | undefined): Refusal | undefined {
+    const next = this.#ledger.foresee(name);
+    const approval = next?.approval;
+    const denies = approval?.granted === false && approval !== now?.approval && sinceMs <= approval.untilMs;
+    return next && denies ? denied(next) : undefined;
   }
 
   #refusalOf(client: Client | undefined, keyId: string): Refusal | undefined {

@@ -84,9 +84,7 @@ export class Operator {
     const by = await originOf(call);
     const client = this.#paths.find(path);
     if (!client) throw new DbusFault('UnknownObject', `there is no client "${path}"`);
-    // One that the configuration does not name cannot come back by itself.
-    const forget = client.configured === undefined;
-    await this.#decide({ kind: 'remove', name: client.settings.name, by, forget });
+    await this.#decide({ kind: 'remove', name: client.settings.name, by });
   }
 
   /**

@@ -135,7 +135,7 @@ function toChange({ kind, number }: Decision, name: string): Change {
     case 'release':
       return update(client => countRelease(client, number));
     case 'remove':
-      return { kind, name, by, forget: addable.includes(name) };
+      return { kind, name, by };
     case 'add':
       return registry.find(name) ? update(client => client) : addition(name, number);
   }

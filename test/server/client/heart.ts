@@ -183,8 +183,8 @@ export class Heart {
     return this.decideUpdate(name, client => changeSettings(client, changes, nowMs));
   }
 
-  remove(name = 'a', forget = false): Promise<void> {
-    return this.ledger.decide([{ kind: 'remove', name, by: OPERATOR, forget }]);
+  remove(name = 'a', by: Origin = OPERATOR): Promise<void> {
+    return this.ledger.decide([{ kind: 'remove', name, by }]);
   }
 
   approve(granted: boolean, name = 'a'): Promise<void> {

@@ -104,7 +104,7 @@ test('the changes of one decision hold together', async () => {
   const changes = [
     { kind: 'add', client: c, by },
     { kind: 'update', name: 'a', transition: host('other') },
-    { kind: 'remove', name: 'b', by, forget: true },
+    { kind: 'remove', name: 'b', by },
   ] as const;
   heart.store.isBroken = true;
   await assert.rejects(heart.ledger.decide(changes), BROKEN);
@@ -134,6 +134,37 @@ test('who is removed by an operator is remembered, and not any more when added a
   assert.equal(heart.client('a'), again);
   assert.deepEqual(heart.store.words, ['-b', 'a']);
   assert.equal(stored(heart, 'a')?.removed, false);
+});
+
+test('a removal is remembered also when the store was to forget the name', async () => {
+  const heart = await start('a');
+  heart.ledger.record(['a'], ['a']);
+  await heart.remove();
+  await heart.clock.pass(SOON_MS);
+  assert.equal(stored(heart)?.removed, true);
+});
+
+test('who was added at run time and is configured by the time that it is removed is remembered', async () => {
+  const heart = await start('a');
+  heart.store.isBusy = true;
+  const added = { ...createClient(settingsOf('b'), heart.clock.nowMs(), 0.5), configured: undefined };
+  heart.registry.add(added, BY_CONFIGURATION);
+  const configured = { ...added, configured: added.settings };
+  void heart.ledger.decide([{ kind: 'update', name: 'b', transition: () => configured }]);
+  await heart.clock.pass(0);
+  const removal = heart.remove('b');
+  heart.store.isBusy = false;
+  heart.store.finish();
+  await removal;
+  assert.equal(stored(heart, 'b')?.removed, true);
+});
+
+test('who is to be removed, which cannot be stored, is disabled', async () => {
+  const heart = await start('a');
+  heart.store.isBroken = true;
+  await assert.rejects(heart.remove(), BROKEN);
+  assert.equal(heart.client().enabled, false);
+  assert.deepEqual(heart.said(), ['enabled expiresMs nextCheckMs', 'disabled']);
 });
 
 test('what becomes of a client while the disk is busy is not undone by the decision, and stored soon', async () => {
@@ -195,7 +226,6 @@ test('when the disk is broken, a decision fails and does not hold, and the log s
   const heart = await start('a');
   heart.store.isBroken = true;
   await assert.rejects(heart.set({ host: 'other' }), BROKEN);
-  await assert.rejects(heart.remove(), BROKEN);
   await assert.rejects(heart.approve(true), BROKEN);
   assert.equal(heart.client().settings.host, TEST_HOST);
   assert.equal(heart.client().approval, undefined);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import type { RunningCheck } from '../../../server/checker/running-check.js';
 import { checkedOk, startCheck, stopCheck } from '../../../server/client/checks.js';
 import type { CheckOutcome, Client } from '../../../server/client/client.js';
@@ -48,6 +49,8 @@ export class RandomLife {
   #asks: OpenAsk[] = [];
   /** Who was disabled while the disk was broken: the only ones that the disk may not know of. */
   readonly #forced = new Set<string>();
+  /** Who has been denied, although that could not be stored. */
+  readonly #denied = new Set<string>();
   readonly #transcript: string[] = [];
 
   constructor(seed: number) {
@@ -82,6 +85,7 @@ export class RandomLife {
     this.#heart = heart;
     this.#asks = [];
     this.#forced.clear();
+    this.#denied.clear();
     heart.registry.events.subscribe(event => this.#hear(heart, event));
     heart.ledger.record(
       [...heart.registry].map(client => client.settings.name),
@@ -262,6 +266,8 @@ export class RandomLife {
     const { client, before } = event;
     if (before.enabled && !client.enabled && this.#store.hasFailed) this.#forced.add(name);
     if (client.enabled && !before.enabled) this.#forced.delete(name);
+    const isDenied = client.approval !== before.approval && client.approval?.granted === false;
+    if (isDenied && this.#store.hasFailed) this.#denied.add(name);
     if (client.expiresMs !== before.expiresMs)
       this.#say(() => assertMoved(client, before, this.#clock.nowMs(), this.#isSending));
   }
@@ -283,7 +289,8 @@ export class RandomLife {
       else this.#forced.delete(name);
       if (this.#forced.has(name)) continue;
       assert.deepEqual(plain(stored.overrides), plain(overridesOf(client)), `${name}: stored settings`);
-      assert.deepEqual(stored.state.approval, client.approval, `${name}: stored approval`);
+      if (isDeepStrictEqual(stored.state.approval, client.approval)) this.#denied.delete(name);
+      else assert.ok(this.#denied.has(name), `${name}: stored approval`);
     }
     for (const { name, removed } of this.#store.stored.values()) if (!registry.find(name)) assert.ok(removed);
   }

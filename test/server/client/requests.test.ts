@@ -281,13 +281,29 @@ test('a decision that the disk takes longer to store than it holds decides what 
   assert.deepEqual([asked.outcome, covered.outcome, later.outcome], [SECRET, SECRET, undefined]);
 });
 
-test('a decision that cannot be stored decides nothing', async () => {
-  const heart = start();
+test('an approval that cannot be stored decides nothing; a denial holds', async () => {
+  const heart = start({ approvedByDefault: false });
   const asked = heart.ask();
   heart.store.isBroken = true;
-  await assert.rejects(heart.approve(false), { code: 'STATE' });
+  await assert.rejects(heart.approve(true), { code: 'STATE' });
+  assert.equal(asked.outcome, undefined);
   await heart.clock.pass(DELAY_MS);
-  assert.equal(asked.outcome, SECRET);
+  assert.equal(asked.outcome, 'approval-timeout');
+  const default_ = start({ approvedByDefault: true });
+  const waiting = default_.ask();
+  default_.store.isBroken = true;
+  await assert.rejects(default_.approve(false), { code: 'STATE' });
+  assert.equal(waiting.outcome, 'denied');
+  assert.deepEqual(default_.said().slice(-3), ['denied', 'refused: denied', 'pendingApprovals']);
+});
+
+test('a denial that a hanging disk does not store in time is for what waited when it was made', async () => {
+  const heart = start({ approvalDelayMs: DURATION_MS / 2 });
+  const asked = heart.ask();
+  heart.store.isBusy = true;
+  void heart.approve(false);
+  await heart.clock.pass(DELAY_MS + 60_000);
+  assert.equal(asked.outcome, 'denied');
 });
 
 test('a client that is disabled, removed, denied or expires while its release is counted gets nothing', async () => {
