@@ -1,4 +1,5 @@
 import { counted } from '../common/counted.js';
+import { listed } from '../common/listed.js';
 import type { ClientSettings } from './client/settings.js';
 import { isSameValue } from './client/settings-change.js';
 import type { ServerOptions } from './options.js';
@@ -18,7 +19,7 @@ export interface ClientChange {
 }
 
 /** What settings are called in clients.conf; a secret is `secret` wherever it stands. */
-const CLIENT_KEYS: Readonly<Record<Exclude<keyof ClientSettings, 'name'>, string>> = {
+export const CLIENT_KEYS: Readonly<Record<Exclude<keyof ClientSettings, 'name'>, string>> = {
   keyId: 'key_id',
   fingerprint: 'fingerprint',
   secret: 'secret',
@@ -119,13 +120,7 @@ export function describeClientsDifference({ added, removed, changed }: ClientsDi
   if (kinds.length === 0) return [];
   const parts = kinds.map(({ verb, texts, separator }, i) => {
     const count = i === 0 ? counted(texts.length, 'client') : String(texts.length);
-    return `${count} ${verb} (${shortened(texts, separator)})`;
+    return `${count} ${verb} (${listed(texts, NAMED_CLIENTS, separator)})`;
   });
   return [parts.join(', ')];
-}
-
-function shortened(texts: readonly string[], separator: string): string {
-  const more = texts.length - NAMED_CLIENTS;
-  const shown = texts.slice(0, NAMED_CLIENTS);
-  return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join(separator);
 }

@@ -1,5 +1,6 @@
 import type { Log } from '../common/log.js';
 import type { ClientEvent, Origin } from './client/events.js';
+import { CLIENT_KEYS } from './config-difference.js';
 
 /** Says in the log what is decided of the clients. What becomes of a connection, the connection says. */
 export function logEvents(log: Log): (event: ClientEvent) => void {
@@ -24,8 +25,13 @@ export function logEvents(log: Log): (event: ClientEvent) => void {
       }
       case 'checker-started':
         return log.debug(`${name}: checker started: ${event.command}`);
+      case 'settings-changed': {
+        // What the configuration changes, the reload says in a line for all.
+        if (event.by.kind !== 'operator') return undefined;
+        const settings = event.settings.map(key => CLIENT_KEYS[key]).join(', ');
+        return log.info(`${name}: ${settings} set ${describeOrigin(event.by)}`);
+      }
       case 'changed':
-      case 'settings-changed':
       case 'checker-completed':
       case 'released':
       case 'release-interrupted':

@@ -1,4 +1,5 @@
 import { counted } from '../common/counted.js';
+import { listed } from '../common/listed.js';
 import type { Restored } from './client/restore.js';
 import type { StoredClient } from './client/store.js';
 
@@ -11,11 +12,11 @@ export function describeRestored({ forgotten, removed, dropped, expired }: Resto
     ...dropped.map(({ name, reason }) => `${name}: dropped: ${reason}`),
     ...expired.map(({ name, reason }) => `${name}: disabled: ${reason}`),
     ...(removed.length > 0
-      ? [`${counted(removed.length, 'client')} removed by an operator stay away: ${listNames(removed)}`]
+      ? [`removed by an operator, and away until their sections change: ${listed(removed, NAMES_LIMIT)}`]
       : []),
     ...(forgotten.length > 0
       ? [
-          `the state of ${counted(forgotten.length, 'client')} no longer configured is dropped: ${listNames(forgotten)}`,
+          `the state of ${counted(forgotten.length, 'client')} no longer configured is dropped: ${listed(forgotten, NAMES_LIMIT)}`,
         ]
       : []),
   ];
@@ -23,8 +24,10 @@ export function describeRestored({ forgotten, removed, dropped, expired }: Resto
 
 /** What a start with --no-restore does not take over: every decision that the configuration does not know of. */
 export function describeIgnored(stored: readonly StoredClient[]): string[] {
-  const kept = stored.filter(client => !client.removed);
+  const here = stored.filter(client => !client.removed);
+  const kept = here.filter(({ configured }) => configured);
   const kinds: readonly (readonly [string, readonly StoredClient[]])[] = [
+    ['added by an operator', here.filter(({ configured }) => !configured)],
     ['disabled', kept.filter(({ state, configured }) => !state.enabled && configured?.enabled !== false)],
     [
       'enabled by an operator',
@@ -37,12 +40,10 @@ export function describeIgnored(stored: readonly StoredClient[]): string[] {
     .filter(([, clients]) => clients.length > 0)
     .map(
       ([what, clients]) =>
-        `ignored: ${clients.length} ${what}: ${listNames(clients.map(({ name }) => name))}`,
+        `ignored: ${clients.length} ${what}: ${listed(
+          clients.map(({ name }) => name),
+          NAMES_LIMIT,
+        )}`,
     );
   return [`--no-restore: the state of ${counted(stored.length, 'client')} is ignored`, ...lines];
-}
-
-function listNames(names: readonly string[]): string {
-  const more = names.length - NAMES_LIMIT;
-  return `${names.slice(0, NAMES_LIMIT).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

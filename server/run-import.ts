@@ -1,5 +1,8 @@
+import { join } from 'node:path';
 import type { OptionValues } from '../common/cli.js';
 import { lastValue } from '../common/cli.js';
+import { counted } from '../common/counted.js';
+import { MandosError } from '../common/errors.js';
 import { createLog, standardErrorSink } from '../common/log.js';
 import { printOut } from '../common/output.js';
 import { createClient } from './client/client.js';
@@ -33,8 +36,15 @@ export async function runImport(values: OptionValues, loaded: LoadedOptions): Pr
   dropPrivileges(log);
   const store = await openStateStore(options.stateDirectory);
   try {
-    // What an earlier run has stored of the others is no longer true.
-    await store.replaceAll({ saved: plan.clients, removed });
+    const known = store.load().length;
+    if (known > 0) {
+      const what = `${options.stateDirectory}: has the state of ${counted(known, 'client')} already, which would be lost`;
+      throw new MandosError(
+        'STATE',
+        `${what}; move ${join(options.stateDirectory, 'clients.mdb')} aside, or choose another with --statedir`,
+      );
+    }
+    await store.write({ saved: plan.clients, removed, forgotten: [] });
   } finally {
     await store.close();
   }

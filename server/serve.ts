@@ -131,7 +131,13 @@ export async function serve(
         random: Math.random,
         readClient: (name, settings) =>
           live.hasClient(name)
-            ? { problems: ['the configuration has it already (a reload takes over what is changed there)'] }
+            ? {
+                problems: [
+                  registry.find(name)
+                    ? 'the configuration has it already (a reload takes over what is changed there)'
+                    : 'an operator has removed it (to have it back, change its section in the configuration and reload)',
+                ],
+              }
             : readAddedClient(name, settings),
         reload,
         setLogLevel: logLevel => {

@@ -1,6 +1,7 @@
 import type { ConfigFault } from '../../common/config-fault.js';
 import { sortFaults } from '../../common/config-fault.js';
 import { DEFAULT_SECTION } from '../../common/config-file.js';
+import { listed } from '../../common/listed.js';
 
 /** Faults without repetition: what is wrong in [DEFAULT] is wrong for every client that inherits it. */
 export class FaultList {
@@ -33,7 +34,6 @@ const NAMED_CLIENTS = 3;
 
 function concerning(clients: readonly string[]): string {
   if (clients.length === 0) return '';
-  const names = clients.slice(0, NAMED_CLIENTS).map(name => `[${name}]`);
-  const more = clients.length - names.length;
-  return ` (for ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''})`;
+  const names = clients.map(name => `[${name}]`);
+  return ` (for ${listed(names, NAMED_CLIENTS)})`;
 }

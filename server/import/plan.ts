@@ -6,7 +6,7 @@ import { CHANGEABLE_SETTINGS, isSameValue, mergeSettings } from '../client/setti
 import type { ClientSettings } from '../client/settings.js';
 import type { Importable, ImportedClient, ImportedConfiguration } from './imported-client.js';
 import { KnownClients } from './known-clients.js';
-import { listed, settingWord } from './words.js';
+import { listedNames, settingWord } from './words.js';
 
 /** What of the original's state this server takes over. */
 export interface ImportPlan {
@@ -181,6 +181,6 @@ function noteOfSecrets(names: readonly string[], { configuredThen }: Importable)
   if (!configuredThen) {
     return 'the file has no secrets: those of clients.conf are used, also where another was set at run time';
   }
-  const which = listed(names);
+  const which = listedNames(names);
   return `secrets that were not encrypted with those of clients.conf cannot be read, and those of clients.conf are used: ${which}`;
 }

@@ -3,7 +3,7 @@ import { printable } from '../../common/log.js';
 import { overridesOf } from '../client/restore.js';
 import type { ChangeableSettings } from '../client/settings-change.js';
 import type { ImportPlan } from './plan.js';
-import { listed, settingWord } from './words.js';
+import { listedNames, settingWord } from './words.js';
 
 /**
  * An import for people: one line of what was taken over, and one for each thing that an operator should know.
@@ -17,14 +17,15 @@ export function describeImport(file: string, plan: ImportPlan): string[] {
     return keys.length === 0 ? [] : [`${client.settings.name}: ${keys.map(settingWord).join(', ')}`];
   });
   const parts = [
-    ...(disabled.length > 0 ? [`${disabled.length} disabled (${listed(disabled)})`] : []),
-    ...(removed.length > 0 ? [`${removed.length} removed (${listed(removed)})`] : []),
+    ...(disabled.length > 0 ? [`${disabled.length} disabled (${listedNames(disabled)})`] : []),
+    ...(removed.length > 0 ? [`${removed.length} removed (${listedNames(removed)})`] : []),
     ...(changed.length > 0
-      ? [`${changed.length} with settings changed at run time (${listed(changed, '; ')})`]
+      ? [`${changed.length} with settings changed at run time (${listedNames(changed, '; ')})`]
       : []),
   ];
   const what = `imported ${counted(clients.length + removed.length, 'client')} from ${file}`;
-  const not = skipped.length > 0 ? `; skipped ${skipped.length} not in clients.conf: ${listed(skipped)}` : '';
+  const not =
+    skipped.length > 0 ? `; skipped ${skipped.length} not in clients.conf: ${listedNames(skipped)}` : '';
   const summary = `${what}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}${not}`;
   // Names of the file are anything.
   return [summary, ...notes].map(printable);

@@ -1,3 +1,4 @@
+import { listed } from '../../common/listed.js';
 import type { ChangeableSettings } from '../client/settings-change.js';
 
 /** What a setting is called in clients.conf: `approvalDelayMs` is `approval_delay`. */
@@ -9,7 +10,6 @@ export function settingWord(key: keyof ChangeableSettings): string {
 const NAMES_LIMIT = 20;
 
 /** The first of them, and how many there are more. */
-export function listed(items: readonly string[], separator = ', '): string {
-  const more = items.length - NAMES_LIMIT;
-  return `${items.slice(0, NAMES_LIMIT).join(separator)}${more > 0 ? ` and ${more} more` : ''}`;
+export function listedNames(items: readonly string[], separator?: string): string {
+  return listed(items, NAMES_LIMIT, separator);
 }

@@ -90,10 +90,10 @@ test('of many clients the line names the first, and counts all', () => {
   const many = Array.from({ length: 1000 }, (_, i) => client(`c${i}`));
   const disabled = many.map(settings => ({ ...settings, enabled: false }));
   assert.deepEqual(describeClientsDifference(differenceOfClients([], many)), [
-    '1000 clients added (c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, and 990 more)',
+    '1000 clients added (c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 990 more)',
   ]);
   const [line = ''] = describeClientsDifference(differenceOfClients(many, disabled));
-  assert.match(line, /^1000 clients changed \(c0: enabled; .*; c9: enabled; and 990 more\)$/);
+  assert.match(line, /^1000 clients changed \(c0: enabled; .*; c9: enabled and 990 more\)$/);
 });
 
 test('options that can take effect at once are told from those that need a restart', () => {
