@@ -87,7 +87,9 @@ export class AuditFile {
 function openFile(path: string, owner: FileOwner | undefined): number {
   let fd: number | undefined;
   try {
-    fd = openExisting(path) ?? make(path, owner);
+    // The last, if another has made it meanwhile.
+    fd = openExisting(path) ?? makeFile(path, owner) ?? openExisting(path);
+    if (fd === undefined) throw cannotOpen(path, 'another program makes and removes it');
     if (!fstatSync(fd).isFile()) throw cannotOpen(path, 'it is not a file');
     return fd;
   } catch (error) {
@@ -106,13 +108,20 @@ function openExisting(path: string): number | undefined {
   }
 }
 
-function make(path: string, owner: FileOwner | undefined): number {
-  const fd = openSync(path, FLAGS | constants.O_CREAT, MODE);
+/**
+ * Makes a file that is not there. O_EXCL: in a directory of another user, root gives away only what it has made itself.
+ * @returns its descriptor; undefined when something has this name already, be it a symbolic link to nowhere
+ * @throws what the system says
+ */
+export function makeFile(path: string, owner: FileOwner | undefined): number | undefined {
+  let fd: number | undefined;
   try {
+    fd = openSync(path, FLAGS | constants.O_CREAT | constants.O_EXCL, MODE);
     if (owner) fchownSync(fd, owner.uid, owner.gid);
     return fd;
   } catch (error) {
-    closeSync(fd);
+    if (fd !== undefined) closeSync(fd);
+    else if (codeOf(error) === 'EEXIST') return undefined;
     throw error;
   }
 }

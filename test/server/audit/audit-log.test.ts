@@ -23,6 +23,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
+import { makeFile } from '../../../server/audit/audit-file.js';
 import { openAuditLog } from '../../../server/audit/audit-log.js';
 import { requires } from '../../support/requires.js';
 import { recorder } from '../checker/recorder.js';
@@ -102,6 +103,21 @@ test(
     }
     const { uid, gid } = statSync(made);
     assert.deepEqual([uid, gid, statSync(found).uid], [65_534, 65_533, 0]);
+  },
+);
+
+test(
+  'what another puts in the place of a file that is about to be made is neither followed nor given away',
+  requires('root'),
+  t => {
+    const directory = temporaryDirectory(t);
+    const at = (name: string) => join(directory, name);
+    const [found, link, target] = [at('found'), at('link'), at('target')];
+    writeFileSync(found, '');
+    symlinkSync(target, link);
+    for (const path of [found, link]) assert.equal(makeFile(path, { uid: 65_534, gid: 65_533 }), undefined);
+    assert.equal(statSync(found).uid, 0);
+    assert.equal(existsSync(target), false);
   },
 );
 
