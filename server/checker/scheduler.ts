@@ -2,12 +2,15 @@ import { DueQueue } from '../../common/due-queue.js';
 import type { Log } from '../../common/log.js';
 import { endCheck, isSuccess, tick } from '../client/checks.js';
 import type { CheckOutcome, Client } from '../client/client.js';
-import { expire, expiryReason, isExpired, nextDueMs } from '../client/client.js';
+import { expire, expiryReason } from '../client/client.js';
 import { BY_CHECKS } from '../client/events.js';
 import type { Ledger } from '../client/ledger.js';
 import type { Registry } from '../client/registry.js';
 import type { RunningCheck } from './running-check.js';
 import { notRunReason } from './running-check.js';
+
+/** Of work in one turn of the event loop: shells take milliseconds each to start, and releases must go on between. */
+const SLICE_MS = 10;
 
 /** What the scheduler asks of the world. */
 export interface SchedulerEffects {
@@ -25,7 +28,9 @@ export class Scheduler {
   readonly #ledger: Pick<Ledger, 'decide'>;
   readonly #log: Log;
   readonly #effects: SchedulerEffects;
-  readonly #queue = new DueQueue<string>();
+  /** Apart from the checks: however many of those are late, a client whose time is up is disabled then. */
+  readonly #expiries = new DueQueue<string>();
+  readonly #checks = new DueQueue<string>();
   readonly #running = new Map<string, RunningCheck>();
   /** Checks that were told to end, and have not. */
   readonly #ending = new Set<Promise<void>>();
@@ -40,7 +45,7 @@ export class Scheduler {
     this.#ledger = ledger;
     this.#log = log;
     this.#effects = effects;
-    for (const client of registry) this.#queue.set(client.settings.name, nextDueMs(client));
+    for (const client of registry) this.#plan(client);
     registry.events.subscribe(event => {
       if (event.kind === 'changed') this.#onChange(event.client, event.before);
       else if (event.kind === 'added') this.#onChange(event.client, undefined);
@@ -62,47 +67,67 @@ export class Scheduler {
 
   #onChange(client: Client, before: Client | undefined): void {
     const { name } = client.settings;
-    this.#queue.set(name, nextDueMs(client));
+    this.#plan(client);
     if (before?.checking && !client.checking) this.#endChecker(name);
     else if (client.checking && !before?.checking) this.#begin(client);
     this.#arm();
   }
 
   #onRemoved(name: string): void {
-    this.#queue.delete(name);
+    this.#forget(name);
     this.#unusable.delete(name);
     this.#endChecker(name);
     this.#arm();
   }
 
+  #plan({ settings: { name }, expiresMs, nextCheckMs }: Client): void {
+    this.#expiries.set(name, expiresMs ?? Infinity);
+    this.#checks.set(name, nextCheckMs ?? Infinity);
+  }
+
+  #forget(name: string): void {
+    this.#expiries.delete(name);
+    this.#checks.delete(name);
+  }
+
   /** Sets the one timer to what is due first. */
   #arm(): void {
-    if (this.#stopped || this.#queue.nextMs === this.#timerMs) return;
+    const nextMs = Math.min(this.#expiries.nextMs, this.#checks.nextMs);
+    if (this.#stopped || nextMs === this.#timerMs) return;
     this.#cancelTimer();
-    this.#timerMs = this.#queue.nextMs;
-    if (this.#timerMs === Infinity) return;
-    const delayMs = Math.max(0, this.#timerMs - this.#effects.nowMs());
+    this.#timerMs = nextMs;
+    if (nextMs === Infinity) return;
+    const delayMs = Math.max(0, nextMs - this.#effects.nowMs());
     this.#cancelTimer = this.#effects.after(delayMs, () => this.#work());
   }
 
+  /** Does what is due; what is left after a slice is due at once again, behind whatever else waits for its turn. */
   #work(): void {
-    const nowMs = this.#effects.nowMs();
-    for (let name; (name = this.#queue.takeDue(nowMs)) !== undefined;) this.#clientIsDue(name, nowMs);
+    const startMs = this.#effects.nowMs();
+    let nowMs = startMs;
+    while (nowMs - startMs < SLICE_MS && this.#workOnNext(nowMs)) nowMs = this.#effects.nowMs();
     this.#timerMs = Infinity;
     this.#arm();
   }
 
-  /** Expiry first: no checker is begun only to be cut off. */
-  #clientIsDue(name: string, nowMs: number): void {
-    const client = this.#registry.find(name);
-    if (!client) return;
-    if (isExpired(client, nowMs)) {
-      this.#expire(name, nowMs);
-      return;
+  /**
+   * Expiry first: no checker is begun only to be cut off.
+   * @returns whether anything was due
+   */
+  #workOnNext(nowMs: number): boolean {
+    const expired = this.#expiries.takeDue(nowMs);
+    if (expired !== undefined) {
+      this.#checks.delete(expired);
+      this.#expire(expired, nowMs);
+      return true;
     }
-    // A client that was due by a rounding of the clock only has not changed, and must not be forgotten.
-    const ticked = this.#registry.update(name, current => tick(current, nowMs));
-    if (ticked === client) this.#queue.set(name, nextDueMs(client));
+    const due = this.#checks.takeDue(nowMs);
+    if (due === undefined) return false;
+    const client = this.#registry.find(due);
+    const ticked = this.#registry.update(due, current => tick(current, nowMs));
+    // One that has not changed was not due yet after all, and must not be forgotten.
+    if (ticked && ticked === client) this.#plan(ticked);
+    return true;
   }
 
   #expire(name: string, nowMs: number): void {
@@ -125,7 +150,7 @@ export class Scheduler {
       .finally(() => {
         // Something came in between: then it is due at another time.
         const client = this.#registry.find(name);
-        if (client) this.#queue.set(name, nextDueMs(client));
+        if (client) this.#plan(client);
         this.#arm();
       });
   }

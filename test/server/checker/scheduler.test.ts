@@ -20,14 +20,18 @@ const NOT_EXECUTABLE: CheckOutcome = { kind: 'exited', status: 126 };
 const EXPLAINED: CheckOutcome = { kind: 'exited', status: 127 };
 const SETTINGS = { ...TEST_SETTINGS, intervalMs: 2000, timeoutMs: 6000, extendedTimeoutMs: 10_000 };
 
-/** A scheduler on a simulated clock; `answer` says how long a check takes and how it ends. */
+/** A scheduler on a simulated clock; `answer` says how long a check takes and how it ends, `startingMs` how long its start. */
 function schedule(
   names: readonly string[],
   answer: (name: string, nowMs: number) => { tookMs: number; outcome: CheckOutcome },
   change: Partial<ClientSettings> = {},
   gone: Promise<void> = Promise.resolve(),
+  startingMs = 0,
 ) {
   const clock = new SimulatedClock();
+  /** What the starts of checkers have taken, in which no timer could run. */
+  let busyMs = 0;
+  const nowMs = () => clock.nowMs() + busyMs;
   const lines: string[] = [];
   const log = createLog({ write: (level, line) => lines.push(`${clock.nowMs()} ${level}: ${line}`) }, 'info');
   const starts: [string, number][] = [];
@@ -36,15 +40,24 @@ function schedule(
     names.map(name => createClient({ ...SETTINGS, ...change, name, keyId: name }, clock.nowMs(), 0.5)),
   );
   registry.events.subscribe(logEvents(log));
-  const after = (delayMs: number, run: () => void) => clock.after(delayMs, run);
+  let turns = 0;
+  const after = (delayMs: number, run: () => void) =>
+    clock.after(delayMs, () => {
+      turns++;
+      run();
+    });
+  /** In which turn which check has begun. */
+  const startTurns: number[] = [];
   const ledger = new Ledger(registry, { write: () => Promise.resolve() }, log, { after });
   const scheduler = new Scheduler(registry, ledger, log, {
-    nowMs: () => clock.nowMs(),
+    nowMs,
     after,
     check: client => {
       const { name } = client.settings;
       starts.push([name, clock.nowMs()]);
-      const { tookMs, outcome } = answer(name, clock.nowMs());
+      startTurns.push(turns);
+      busyMs += startingMs;
+      const { tookMs, outcome } = answer(name, nowMs());
       const done = new Promise<CheckOutcome>(resolve => clock.after(tookMs, () => resolve(outcome)));
       const stop = () => {
         stopped.push(name);
@@ -53,7 +66,7 @@ function schedule(
       return { command: 'check', done, stop, isExplained: outcome === EXPLAINED };
     },
   });
-  return { clock, lines, starts, stopped, registry, scheduler };
+  return { clock, nowMs, lines, starts, startTurns, stopped, registry, scheduler };
 }
 
 test('a client that answers is checked each interval and stays enabled', async () => {
@@ -193,4 +206,59 @@ test('a time that no single timer can wait for is waited for', async () => {
   assert.equal(starts.length, 1);
   await clock.pass(year);
   assert.equal(registry.find('a')?.enabled, false);
+});
+
+const BURST = 10_000;
+
+/** Many clients whose checks have just become due at once, each of which takes a millisecond to start. */
+function burst() {
+  const names = Array.from({ length: BURST }, (_, i) => `client${i}`);
+  const change = { intervalMs: 3_600_000, timeoutMs: 7_200_000 };
+  const scene = schedule(names, () => ({ tookMs: 0, outcome: OK }), change, undefined, 1);
+  const { registry, nowMs } = scene;
+  // The last of them is due for the longest.
+  for (const [i, name] of names.entries()) {
+    registry.update(name, client => ({ ...client, nextCheckMs: nowMs() - i }));
+  }
+  return { ...scene, names };
+}
+
+test('of many checks that are due at once few begin in one turn, in the order in which they were due', async () => {
+  const { clock, registry, starts, startTurns, names } = burst();
+  await clock.pass(0);
+  const counts = new Map<number, number>();
+  for (const turn of startTurns) counts.set(turn, (counts.get(turn) ?? 0) + 1);
+  assert.ok(Math.max(...counts.values()) <= 20, `${Math.max(...counts.values())} in one turn`);
+  assert.deepEqual(
+    starts.map(([name]) => name),
+    names.toReversed(),
+  );
+  assert.ok([...registry].every(client => client.lastCheckedOkMs !== undefined));
+});
+
+test('a client whose time is up is disabled then, though many checks are late', async () => {
+  const { clock, nowMs, registry, starts } = burst();
+  let begun: number | undefined;
+  registry.events.subscribe(event => {
+    if (event.kind === 'disabled') begun ??= starts.length;
+  });
+  const expiresMs = nowMs() + BURST / 2;
+  registry.update('client0', client => ({ ...client, expiresMs }));
+  await clock.pass(0);
+  assert.ok(begun !== undefined && begun >= BURST / 2 && begun <= BURST / 2 + 20, `after ${begun} checks`);
+  assert.equal(starts.length, BURST - 1);
+});
+
+test('a scheduler that is stopped amid many checks begins no more', async () => {
+  const { clock, nowMs, scheduler, registry, starts } = burst();
+  let begun = 0;
+  clock.after(0, () => {
+    begun = starts.length;
+    void scheduler.stop();
+  });
+  await clock.pass(10_000);
+  assert.ok(begun > 0 && begun < BURST, `${begun} had begun`);
+  assert.equal(starts.length, begun);
+  const due = [...registry].filter(({ nextCheckMs = Infinity }) => nextCheckMs <= nowMs());
+  assert.equal(due.length, BURST - begun);
 });
