@@ -189,7 +189,7 @@ test('ARCHITECTURE.md says of each runtime dependency why it is there, and of no
       const files = place.endsWith('/')
         ? readdirSync(join(ROOT, place)).map(file => join(place, file))
         : [place];
-      const imports = new RegExp(`(from|import\\() ?'${name}'`);
+      const imports = new RegExp(`(from|import\\() ?'${name}['/]`);
       assert.ok(
         files.some(file => file.endsWith('.ts') && imports.test(read(file))),
         `${name} in ${place}`,

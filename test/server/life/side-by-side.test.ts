@@ -18,6 +18,8 @@ const HOUR_MS = 3_600_000;
 /** How long both may take to come to a state; none of the checks below has less time than this on a loaded machine. */
 const AGREE_MS = 60_000;
 const POLL_MS = 100;
+/** Longer than the shortest approval_delay below, and than four clients take to connect. */
+const ORIGINAL_ASKS_MS = 5_000;
 /** Between the readings of a clock that make one time. */
 const CLOCK_MS = 500;
 
@@ -219,6 +221,8 @@ test(
       await asking.get(name)?.theirs.stop();
     });
     for (const name of ['approved', 'denied']) await reaches(name, 'waiting', view => view.pending);
+    // The original locks up for good when it is told while it asks: all have asked by then.
+    await sleep(ORIGINAL_ASKS_MS);
     await both(side => side.approve('approved', true));
     await both(side => side.approve('denied', false));
     // Of the original it cannot be waited for: where the machine has gone meanwhile, a request can stay for ever.
