@@ -68,7 +68,7 @@ export async function serve(
       : openAuditLog(options.auditLog, log, nowMs, systemServiceUser());
   const withConfigurationAccess = dropPrivileges(log);
 
-  const store = await openStateStore(options.stateDirectory);
+  const store = await openStateStore(options.stateDirectory, log);
   const { registry, ledger } = restoreState(store, configuration, log, nowMs());
   registry.events.subscribe(logEvents(log));
   registry.events.subscribe(event => audit?.record(event));

@@ -1,7 +1,6 @@
 import { describeError } from '../common/errors.js';
 import type { Log } from '../common/log.js';
 import type { Scheduler } from './checker/scheduler.js';
-import type { Ledger } from './client/ledger.js';
 import type { Control } from './control/control.js';
 import type { Advertiser } from './discovery/advertiser.js';
 import type { Listener } from './release/listener.js';
@@ -10,20 +9,22 @@ import type { Listener } from './release/listener.js';
 const STOP_GRACE_MS = 500;
 /** Milliseconds for the whole stop: whoever waits for it must not be killed in the middle. */
 const STOP_LIMIT_MS = 900;
+/** Milliseconds that the disk has for what is not stored yet. One that hangs must not keep the server from ending. */
+const STORE_LIMIT_MS = 5_000;
 
 export interface RunningServer {
-  readonly listener: Listener;
-  readonly advertiser: Advertiser | undefined;
-  readonly control: Control | undefined;
-  readonly scheduler: Scheduler;
-  readonly ledger: Ledger;
+  readonly listener: Pick<Listener, 'close' | 'closeConnections'>;
+  readonly advertiser: Pick<Advertiser, 'stop'> | undefined;
+  readonly control: Pick<Control, 'close'> | undefined;
+  readonly scheduler: Pick<Scheduler, 'stop'>;
+  readonly ledger: { flush(): Promise<unknown> };
   readonly store: { close(): Promise<void> };
   readonly log: Log;
 }
 
 /**
  * Takes no more connections, lets releases under way end, says goodbye, ends the checkers and stores what is not stored
- * yet, within a second.
+ * yet: within a second, and STORE_LIMIT_MS more for a disk that does not answer.
  * @returns whether the state is stored
  */
 export async function stopServer(server: RunningServer): Promise<boolean> {
@@ -35,12 +36,34 @@ export async function stopServer(server: RunningServer): Promise<boolean> {
   const isOver = await Promise.race([ended.then(() => true), limit]);
   clearTimeout(grace);
   if (!isOver) log.warning(`not everything ended within ${STOP_LIMIT_MS / 1000} s`);
+  const problem = await withStoreLimit(storeAll(ledger, store));
+  if (problem !== undefined) log.critical(problem);
+  return problem === undefined;
+}
+
+/** @returns what went wrong, if anything did */
+async function storeAll(
+  ledger: RunningServer['ledger'],
+  store: RunningServer['store'],
+): Promise<string | undefined> {
   try {
-    await ledger.flush();
+    const isStored = await ledger.flush();
     await store.close();
-    return true;
+    return isStored !== false
+      ? undefined
+      : 'the state is not stored: what has changed since it last was is lost';
   } catch (error) {
-    log.critical(`the state cannot be closed: ${describeError(error)}`);
-    return false;
+    return `the state cannot be closed: ${describeError(error)}`;
   }
+}
+
+async function withStoreLimit(stored: Promise<string | undefined>): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<string>(resolve => {
+    const problem = `the state is not stored: the disk has not answered for ${STORE_LIMIT_MS / 1000} s`;
+    timer = setTimeout(() => resolve(problem), STORE_LIMIT_MS);
+  });
+  const problem = await Promise.race([stored, limit]);
+  clearTimeout(timer);
+  return problem;
 }

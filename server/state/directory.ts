@@ -13,6 +13,7 @@ import { dirname, join } from 'node:path';
 import { describeError, MandosError } from '../../common/errors.js';
 import { tryLockFile } from '../../common/libc-process.js';
 import { syncDirectory } from './sync-directory.js';
+import { LOCK_NAME } from './writer-protocol.js';
 
 /** What helps against a fault of the state directory, by the system's name for it. */
 const ADVICE: Readonly<Record<string, string>> = {
@@ -23,6 +24,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EDQUOT: 'make room there',
   ENOENT: 'make the directory above it, or choose another with --statedir',
   ENOTDIR: 'choose another with --statedir',
+  ELOOP: 'a link must not stand there; remove it',
 };
 
 /** How long the process that writes may take to end after its server was killed: what it writes then is written. */
@@ -44,9 +46,9 @@ export function stateError(path: string, what: string, cause: unknown): MandosEr
  */
 export async function lockDirectory(directory: string): Promise<number> {
   makeDirectory(directory);
-  const path = join(directory, 'lock');
+  const path = join(directory, LOCK_NAME);
   const fd = attempt(path, 'cannot be opened', () =>
-    openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600),
+    openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600),
   );
   try {
     await lock(directory, fd);
@@ -67,7 +69,9 @@ async function lock(directory: string, fd: number): Promise<void> {
     // None while the other is about to write it.
     const [pid] = /^\d+/.exec(readFileSync(`/proc/self/fd/${fd}`, 'latin1')) ?? [];
     const isAlive = pid !== undefined && existsSync(`/proc/${pid}`);
-    if (isAlive || performance.now() >= untilMs) throw inUse(directory, pid);
+    if (isAlive) throw inUse(directory, pid);
+    if (performance.now() >= untilMs)
+      throw pid === undefined ? inUse(directory, pid) : stillWriting(directory, pid);
     await new Promise(resolve => setTimeout(resolve, RETRY_MS));
   }
 }
@@ -87,6 +91,12 @@ function inUse(directory: string, pid: string | undefined): MandosError {
   const who = pid === undefined ? '' : `, with process ID ${pid}`;
   const advice = 'stop that first, or choose another directory with --statedir';
   return new MandosError('STATE', `${directory}: is in use by another mandos${who}; ${advice}`);
+}
+
+function stillWriting(directory: string, pid: string): MandosError {
+  const who = `the mandos with process ID ${pid}, which has ended`;
+  const advice = 'start again when the disk answers';
+  return new MandosError('STATE', `${directory}: the last write of ${who}, is still under way; ${advice}`);
 }
 
 function attempt<T>(path: string, what: string, run: () => T): T {

@@ -8,14 +8,17 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import type { RootDatabase } from 'lmdb';
+import { forbidDumps } from '../../common/libc-process.js';
+import { identityOf, identityOfOpen } from './file-identity.js';
 import type { Entry } from './lmdb-file.js';
 import { readEntries } from './lmdb-file.js';
 import { FORMAT_VERSION, keyOf, seal, VERSION_KEY } from './record.js';
 import { syncDirectory } from './sync-directory.js';
-import type { Answer, Change, Request } from './writer-protocol.js';
+import type { Answer, Change, Done, Request } from './writer-protocol.js';
+import { LOCK_FD, LOCK_NAME } from './writer-protocol.js';
 
 /*
  * The process that writes the state; writer.ts starts it with the path of the file. It is one of its own, as lmdb 3.5.6
@@ -36,8 +39,20 @@ const NEW_BYTES = 256 * 1024;
 
 type Database = RootDatabase<Buffer, Buffer>;
 
+/** A file that stays open, so that it can be told from another, and read when somebody has removed it. */
+interface HeldFile {
+  readonly fd: number;
+  readonly identity: string;
+}
+
 const [path = ''] = process.argv.slice(2);
+const directory = dirname(path);
 let database: Database | undefined;
+let held: HeldFile | undefined;
+
+// What is written here are secrets, and checkers run as the same user.
+forbidDumps();
+process.umask(0o077);
 
 async function openDatabase(file: string): Promise<Database> {
   const { open } = await import('lmdb');
@@ -60,7 +75,7 @@ async function openDatabase(file: string): Promise<Database> {
  * the process (SIGBUS). What a process that was killed has left there says nothing any more, as the directory is ours.
  */
 function prepareLockFile(lockFile: string): void {
-  const fd = openSync(lockFile, constants.O_RDWR | constants.O_CREAT, 0o600);
+  const fd = openSync(lockFile, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   try {
     writeSync(fd, Buffer.alloc(LOCK_BYTES), 0, LOCK_BYTES, 0);
   } finally {
@@ -70,7 +85,7 @@ function prepareLockFile(lockFile: string): void {
 
 /** Makes sure that there is room for a new database: lmdb ends the process (SIGSEGV) when there is none for its head. */
 function checkRoom(file: string): void {
-  writeFileSync(file, Buffer.alloc(NEW_BYTES), { mode: 0o600 });
+  writeFileSync(file, Buffer.alloc(NEW_BYTES), { mode: 0o600, flag: 'wx' });
   truncateSync(file);
 }
 
@@ -79,6 +94,7 @@ function checkRoom(file: string): void {
  * of free pages that has been damaged since are carried on.
  */
 async function rebuild(changes: readonly Change[] | undefined): Promise<void> {
+  checkDirectory();
   await database?.close();
   database = undefined;
   const fresh = `${path}.new`;
@@ -86,15 +102,24 @@ async function rebuild(changes: readonly Change[] | undefined): Promise<void> {
   try {
     checkRoom(fresh);
     const copy = await openDatabase(fresh);
-    putAll(copy, changes ? newEntries(changes) : existingEntries());
+    putAll(copy, changes ? newEntries(changes) : readEntries((held ??= hold(path)).fd));
     await copy.close();
     // Before the file is there, so that it can be opened even when the disk is full by then.
     prepareLockFile(`${path}-lock`);
+    const next = hold(fresh);
     renameSync(fresh, path);
-    syncDirectory(dirname(path));
+    syncDirectory(directory);
+    if (held) closeSync(held.fd);
+    held = next;
   } finally {
     removeDatabase(fresh);
   }
+}
+
+/** For writing, too, as some file systems (overlayfs) show a file as another one once it is written. */
+function hold(file: string): HeldFile {
+  const fd = openSync(file, 'r+');
+  return { fd, identity: identityOfOpen(fd) };
 }
 
 function putAll(copy: Database, entries: Iterable<Entry>): void {
@@ -115,15 +140,6 @@ function removeDatabase(file: string): void {
   rmSync(`${file}-lock`, { force: true });
 }
 
-function* existingEntries(): Generator<Entry> {
-  const fd = openSync(path, 'r');
-  try {
-    yield* readEntries(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
 function* newEntries(changes: readonly Change[]): Generator<Entry> {
   yield { key: VERSION_KEY, value: seal(VERSION_KEY, String(FORMAT_VERSION)) };
   for (const [name, text] of changes) {
@@ -132,7 +148,8 @@ function* newEntries(changes: readonly Change[]): Generator<Entry> {
   }
 }
 
-async function write(changes: readonly Change[]): Promise<void> {
+async function write(changes: readonly Change[], identity: string | undefined): Promise<Done> {
+  const wasPutBack = await ensureInPlace(identity);
   const current = (database ??= await openDatabase(path));
   // Synchronous: lmdb's other transactions write to standard error when they fail, and can wait for ever then.
   current.transactionSync(() => {
@@ -142,12 +159,50 @@ async function write(changes: readonly Change[]): Promise<void> {
       else void current.put(key, seal(key, text));
     }
   });
+  // What was written to a file that nobody finds any more is not stored.
+  const isPutBack = await ensureInPlace(identity);
+  return done(wasPutBack || isPutBack);
+}
+
+/**
+ * Makes sure that the file at the path is the one that the state is in. One that was removed is written again from what
+ * is open of it; one that was replaced is somebody's to decide about.
+ * @param identity undefined for whatever is there
+ * @returns whether it was removed
+ */
+async function ensureInPlace(identity: string | undefined): Promise<boolean> {
+  checkDirectory();
+  const there = identityOf(path);
+  if (!held && there !== undefined && there === (identity ?? there)) held = hold(path);
+  if (held && there === held.identity) return false;
+  if (held && there === undefined) {
+    await rebuild(undefined);
+    return true;
+  }
+  throw new Error(
+    there === undefined
+      ? 'it was removed by another program; put it back: a restart begins with the configuration alone'
+      : 'it was replaced by another program; put the old one back, or restart mandos to go on with this one',
+  );
+}
+
+/** In a directory without the lock, another server may be at work. */
+function checkDirectory(): void {
+  if (identityOf(join(directory, LOCK_NAME)) === identityOfOpen(LOCK_FD)) return;
+  throw new Error(
+    'its directory or the lock there was removed or replaced; put that back, or restart mandos',
+  );
+}
+
+function done(putBack: boolean): Done {
+  if (!held) throw new Error('no file is open');
+  return { kind: 'done', identity: held.identity, putBack };
 }
 
 async function obey(request: Request): Promise<Answer> {
-  if (request.kind === 'rebuild') await rebuild(request.changes);
-  else await write(request.changes);
-  return { kind: 'done' };
+  if (request.kind === 'write') return await write(request.changes, request.identity);
+  await rebuild(request.changes);
+  return done(false);
 }
 
 /** An error as it can be sent to the server. lmdb gives the system's number, and its text with more than that. */

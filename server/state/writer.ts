@@ -1,8 +1,9 @@
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { Answer, Request } from './writer-protocol.js';
+import type { Answer, Done, Request } from './writer-protocol.js';
+import { LOCK_FD } from './writer-protocol.js';
 
 const { errno } = constants;
 const PROGRAM = fileURLToPath(new URL('writer-process.js', import.meta.url));
@@ -12,7 +13,7 @@ export class Writer {
   readonly #path: string;
   readonly #lockFd: number;
   #child: ChildProcess | undefined;
-  #pending: { resolve(): void; reject(error: Error): void } | undefined;
+  #pending: { resolve(done: Done): void; reject(error: Error): void } | undefined;
 
   /** @param lockFd the directory's lock, which the process shares: until it has ended, the directory is in use */
   constructor(path: string, lockFd: number) {
@@ -26,17 +27,18 @@ export class Writer {
    * To be called again only when the last call has settled.
    * @throws Error, with the system's code and number where it has one
    */
-  async ask(request: Request): Promise<void> {
+  async ask(request: Request): Promise<Done> {
     const child = (this.#child ??= this.#start());
     setReferenced(child, true);
     try {
-      await new Promise<void>((resolve, reject) => {
+      const done = await new Promise<Done>((resolve, reject) => {
         this.#pending = { resolve, reject };
         child.send(request, error => {
           if (error) this.#failed(child, error);
         });
       });
       setReferenced(child, false);
+      return done;
     } catch (error) {
       await this.#end(child, 'SIGKILL');
       throw error;
@@ -49,18 +51,22 @@ export class Writer {
   }
 
   #start(): ChildProcess {
+    const stdio: StdioOptions = ['ignore', 'ignore', 'ignore', 'ipc'];
+    stdio[LOCK_FD] = this.#lockFd;
     const child = fork(PROGRAM, [this.#path], {
       env: {},
       execArgv: [],
       serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc', this.#lockFd],
+      stdio,
     });
     // It keeps the server alive only while it works.
     setReferenced(child, false);
     child.on('message', (answer: Answer) => {
+      // The last words of one that has ended may come after that, and are no answer to what another was asked.
+      if (this.#child !== child) return;
       const pending = this.#pending;
       this.#pending = undefined;
-      if (answer.kind === 'done') pending?.resolve();
+      if (answer.kind === 'done') pending?.resolve(answer);
       else pending?.reject(toError(answer));
     });
     child.on('error', error => this.#failed(child, error));

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -40,6 +40,21 @@ export async function tell(child: Child, line: string, answer: RegExp): Promise<
   const from = child.output.length;
   child.stdin.write(`${line}\n`);
   return await child.waitForOutput(answer, undefined, from);
+}
+
+/** The process that writes for a state child, or for this process. */
+export function writerOf({ pid }: { readonly pid: number | undefined }): number {
+  const [writer] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+  return Number(writer);
+}
+
+/** Ends a process, or does nothing when it has ended. */
+export function endIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended, as it should.
+  }
 }
 
 /** A client as the configuration has it. */

@@ -3,11 +3,12 @@
  *   write COUNT VALUE    stores that many clients with VALUE as their host
  *   spawn                lists the open files of a program that it starts
  *   close
- * The answer is a line on standard output. Run with the state directory.
+ * The answer is a line on standard output, where the store's log goes, too. Run with the state directory.
  */
 import { execFileSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { writeSync } from 'node:fs';
+import { createLog } from '../../../common/log.js';
 import { createClient } from '../../../server/client/client.js';
 import type { StateStore } from '../../../server/state/store.js';
 import { openStateStore } from '../../../server/state/store.js';
@@ -44,8 +45,10 @@ function fail(error: unknown): void {
   say(`failed ${code} ${message}`);
 }
 
+const log = createLog({ write: (level, line) => say(`${level}: ${line}`) }, 'info');
+
 try {
-  const store = await openStateStore(directory);
+  const store = await openStateStore(directory, log);
   const hosts = new Set(store.load().map(({ configured }) => configured?.host));
   say(`opened ${[...hosts].join(' ')}`);
   const lines = createInterface({ input: process.stdin });

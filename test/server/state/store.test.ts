@@ -21,9 +21,17 @@ import { restoreClients } from '../../../server/client/restore.js';
 import { changeSettings } from '../../../server/client/settings-change.js';
 import { seal, VERSION_KEY } from '../../../server/state/record.js';
 import { digest, openStateStore } from '../../../server/state/store.js';
-import type { Child } from '../../support/child.js';
 import { requires } from '../../support/requires.js';
-import { configuredClient, openStore, saving, startStateChild, tell, temporaryDirectory } from './scratch.js';
+import {
+  configuredClient,
+  endIfThere,
+  openStore,
+  saving,
+  startStateChild,
+  tell,
+  temporaryDirectory,
+  writerOf,
+} from './scratch.js';
 import { openLmdb } from './lmdb.js';
 
 test('a client is the same after a restart, but for what its start makes anew', async t => {
@@ -189,19 +197,6 @@ test('a directory is in use until the last write of a server that was killed has
   assert.equal(store.load().length, 3);
   await store.close();
 });
-
-function writerOf(child: Child): number {
-  const [pid] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ');
-  return Number(pid);
-}
-
-function endIfThere(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended, as it should.
-  }
-}
 
 test('what is no directory, or has none above it, is named', async t => {
   const directory = temporaryDirectory(t);
