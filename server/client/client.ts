@@ -86,11 +86,6 @@ export function start(client: Client, nowMs: number, random: number): Client {
   };
 }
 
-/** When something is due for a client, or Infinity. */
-export function nextDueMs({ expiresMs, nextCheckMs }: Client): number {
-  return Math.min(expiresMs ?? Infinity, nextCheckMs ?? Infinity);
-}
-
 /** Whether a client's time is up, be it that nobody has noticed yet. */
 export function isExpired({ expiresMs }: Client, nowMs: number): boolean {
   return expiresMs !== undefined && expiresMs <= nowMs;
