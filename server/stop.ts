@@ -1,6 +1,7 @@
 import { describeError } from '../common/errors.js';
 import type { Log } from '../common/log.js';
 import type { Scheduler } from './checker/scheduler.js';
+import type { Ledger } from './client/ledger.js';
 import type { Control } from './control/control.js';
 import type { Advertiser } from './discovery/advertiser.js';
 import type { Listener } from './release/listener.js';
@@ -17,7 +18,7 @@ export interface RunningServer {
   readonly advertiser: Pick<Advertiser, 'stop'> | undefined;
   readonly control: Pick<Control, 'close'> | undefined;
   readonly scheduler: Pick<Scheduler, 'stop'>;
-  readonly ledger: { flush(): Promise<unknown> };
+  readonly ledger: Pick<Ledger, 'flush'>;
   readonly store: { close(): Promise<void> };
   readonly log: Log;
 }
@@ -49,9 +50,7 @@ async function storeAll(
   try {
     const isStored = await ledger.flush();
     await store.close();
-    return isStored !== false
-      ? undefined
-      : 'the state is not stored: what has changed since it last was is lost';
+    return isStored ? undefined : 'the state is not stored: what has changed since it last was is lost';
   } catch (error) {
     return `the state cannot be closed: ${describeError(error)}`;
   }

@@ -190,7 +190,7 @@ async function ensureInPlace(identity: string | undefined): Promise<boolean> {
 function checkDirectory(): void {
   if (identityOf(join(directory, LOCK_NAME)) === identityOfOpen(LOCK_FD)) return;
   throw new Error(
-    'its directory or the lock there was removed or replaced; put that back, or restart mandos',
+    'its directory or the lock there was removed or replaced; put that back: a restart begins with what is there',
   );
 }
 
