@@ -7,7 +7,7 @@ import { lockDirectory, stateError } from './directory.js';
 import { encodeClient } from './record.js';
 import { readStoredFile } from './stored-file.js';
 import type { Change, Request } from './writer-protocol.js';
-import { Writer } from './writer.js';
+import { checkWriterProgram, Writer } from './writer.js';
 
 export { digest } from './record.js';
 
@@ -34,6 +34,7 @@ export interface StateStore extends ClientStore {
  *   STATE_CORRUPT: its file is damaged. The file stays as it is then.
  */
 export async function openStateStore(directory: string, log?: Log): Promise<StateStore> {
+  checkWriterProgram();
   const lockFd = await lockDirectory(directory);
   const path = join(directory, FILE_NAME);
   const writer = new Writer(path, lockFd);

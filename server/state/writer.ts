@@ -1,7 +1,9 @@
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { fork } from 'node:child_process';
+import { accessSync, constants as fileConstants } from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { describeError, MandosError } from '../../common/errors.js';
 import type { Answer, Done, Request } from './writer-protocol.js';
 import { LOCK_FD } from './writer-protocol.js';
 
@@ -92,6 +94,22 @@ export class Writer {
     if (signal) child.kill(signal);
     else if (child.connected) child.disconnect();
     await ended;
+  }
+}
+
+/**
+ * The server has given up root by now, and another process has none of what it has read before.
+ * @throws MandosError STATE when the program of a Writer cannot be read
+ */
+export function checkWriterProgram(program: string = PROGRAM): void {
+  try {
+    accessSync(program, fileConstants.R_OK);
+  } catch (error) {
+    const advice =
+      'install mandos where the user that the server runs as may read it, which is not below /root';
+    throw new MandosError('STATE', `${program}: cannot be read: ${describeError(error)}; ${advice}`, {
+      cause: error,
+    });
   }
 }
 

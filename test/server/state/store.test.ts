@@ -21,6 +21,7 @@ import { restoreClients } from '../../../server/client/restore.js';
 import { changeSettings } from '../../../server/client/settings-change.js';
 import { seal, VERSION_KEY } from '../../../server/state/record.js';
 import { digest, openStateStore } from '../../../server/state/store.js';
+import { checkWriterProgram } from '../../../server/state/writer.js';
 import { requires } from '../../support/requires.js';
 import {
   configuredClient,
@@ -278,4 +279,12 @@ test('a process with an open store ends by itself, and with a closed one nothing
     open.filter(path => path.startsWith(directory)),
     [],
   );
+});
+
+test('a program that the user of the server cannot read is named, with what to do', t => {
+  const program = join(temporaryDirectory(t), 'writer-process.js');
+  assert.throws(() => checkWriterProgram(program), {
+    code: 'STATE',
+    message: /writer-process\.js: cannot be read: no such file or directory; install mandos where/,
+  });
 });
