@@ -47,9 +47,10 @@ export function layOut(model: Model): Layout {
       : 0;
   const details =
     detailsColumns > 0
-      ? { ...body, left: columns - detailsColumns + 1, columns: detailsColumns - 1 }
+      ? { ...body, left: columns - detailsColumns + 2, columns: detailsColumns - 2 }
       : undefined;
-  const left = columns - detailsColumns;
+  // A cell is left empty before the line between them.
+  const left = columns - detailsColumns - (details ? 1 : 0);
   const logRows = model.log.shown ? Math.min(LOG_ROWS.max, Math.floor(body.rows * LOG_ROWS.share)) : 0;
   if (logRows < LOG_ROWS.min)
     return { banner, list: { ...body, columns: left }, details, log: undefined, footer };

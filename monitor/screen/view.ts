@@ -30,15 +30,14 @@ function body(model: Model, layout: Layout, glyphs: Glyphs, rows: number): Line[
   }
   if (model.clients.size === 0) return filled(emptyScreen(model), rows);
   if (!layout.list) return filled(layout.details ? drawDetails(model, layout.details, glyphs) : [], rows);
-  const left = filled(drawTable(model, layout.list, glyphs), layout.list.rows).map(line =>
-    fitLine(line, layout.list?.columns ?? columns, 'plain'),
-  );
+  const left = filled(drawTable(model, layout.list, glyphs), layout.list.rows);
   if (layout.log) {
-    left.push([span(rule(model, layout.list.columns, glyphs), 'rule')], ...drawLog(model, layout.log));
+    const text = rule(model, layout.list.columns, glyphs);
+    left.push([span(text, 'rule')], ...drawLog(model, layout.log));
   }
   if (!layout.details) return filled(left, rows);
   const right = drawDetails(model, layout.details, glyphs);
-  const width = layout.list.columns;
+  const width = layout.details.left - 2;
   return filled(left, rows).map((line, i) => [
     ...fitLine(line, width, 'plain'),
     span(`${glyphs.vertical} `, 'rule'),
