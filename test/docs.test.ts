@@ -8,6 +8,7 @@ import { PROGRAM as KEYGEN } from '../client-plugin/keygen/options.js';
 import { PROGRAM as CLIENT } from '../client-plugin/options.js';
 import type { Option, Program } from '../common/cli.js';
 import { PROGRAM as CTL } from '../monitor/ctl/command-line.js';
+import { PROGRAM as MONITOR } from '../monitor/screen/command-line.js';
 import { PROGRAM as SERVER } from '../server/command-line.js';
 import { CHECKER_ATTRIBUTES } from '../server/client/checker-format.js';
 import { CLIENT_DEFAULTS, CLIENT_OPTIONS } from '../server/config/client-options.js';
@@ -65,6 +66,7 @@ const PROGRAMS: readonly (readonly [Program, string])[] = [
   [CLIENT, 'mandos-client.8mandos'],
   [KEYGEN, 'mandos-keygen.8'],
   [CTL, 'mandos-ctl.8'],
+  [MONITOR, 'mandos-monitor.8'],
 ];
 
 for (const [program, name] of PROGRAMS) {
