@@ -12,10 +12,12 @@ import {
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { openStateStore } from '../../../server/state/store.js';
 import { readStoredFile } from '../../../server/state/stored-file.js';
 import type { Child } from '../../support/child.js';
-import { startStateChild, tell, temporaryDirectory, writerOf } from './scratch.js';
+import { requires } from '../../support/requires.js';
+import { endIfThere, startStateChild, tell, temporaryDirectory, writerOf } from './scratch.js';
 
 /** A state child with clients stored, and where its file is. */
 async function startWithState(t: TestContext): Promise<{ child: Child; directory: string; path: string }> {
@@ -27,6 +29,15 @@ async function startWithState(t: TestContext): Promise<{ child: Child; directory
 
 function hostsIn(path: string): (string | undefined)[] {
   return readStoredFile(path).map(({ configured }) => configured?.host);
+}
+
+/** Resolves when strace(1) has written that what it watches has been stopped by a signal. */
+async function untilStopped(trace: string): Promise<void> {
+  const untilMs = performance.now() + 30_000;
+  while (!readFileSync(trace, 'utf8').includes('--- stopped by SIGSTOP ---')) {
+    assert.ok(performance.now() < untilMs, 'it does not stop');
+    await setTimeout(10);
+  }
 }
 
 const PUT_BACK = /critical: .*clients\.mdb: was removed by another program; it is written again\nstored/;
@@ -51,6 +62,27 @@ test('it is also when it goes before the first write', async t => {
   rmSync(path);
   await tell(next, 'write 1 after', PUT_BACK);
   assert.equal(hostsIn(path).length, 30);
+});
+
+test('a file that is removed in the middle of a write is, too', requires('strace'), async t => {
+  const directory = temporaryDirectory(t);
+  const path = join(directory, 'clients.mdb');
+  // The third time that LMDB waits for the disk: after those for the new file and for the first write.
+  const stop = 'inject=fdatasync:signal=SIGSTOP:when=3';
+  const trace = join(temporaryDirectory(t), 'trace');
+  const words = ['strace', '-f', '-qq', '-o', trace, '-e', 'trace=fdatasync', '-e', stop];
+  const child = startStateChild(t, directory, words);
+  await tell(child, 'write 30 before', /stored before/);
+  const server = writerOf(child); // the child of strace(1)
+  const writer = writerOf({ pid: server });
+  t.after(() => endIfThere(writer));
+  await tell(child, 'write 1 after', /writing/);
+  await untilStopped(trace);
+  rmSync(path);
+  const from = child.output.length;
+  process.kill(writer, 'SIGCONT');
+  await child.waitForOutput(PUT_BACK, undefined, from);
+  assert.deepEqual([...new Set(hostsIn(path))], ['after', 'before']);
 });
 
 test('a file that is replaced is left alone, and nothing is stored until the old one is put back', async t => {
