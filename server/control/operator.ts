@@ -31,12 +31,17 @@ export class Operator {
   async setEnabled({ settings: { name } }: Client, enabled: boolean, call: IncomingCall): Promise<void> {
     const by = await originOf(call);
     const nowMs = this.#server.nowMs();
-    await this.#decide({
+    const decided = this.#decide({
       kind: 'update',
       name,
       transition: client => (enabled ? enable(client, nowMs) : disable(client)),
       event: client =>
         enabled ? { kind: 'enabled', client, by } : { kind: 'disabled', client, by, reason: reasonOf(by) },
+    });
+    await decided.catch((error: unknown) => {
+      const isHolding = !enabled && this.#server.registry.find(name)?.enabled === false;
+      if (!isHolding || !(error instanceof DbusFault)) throw error;
+      throw new DbusFault(error.dbusName, `${error.message}; until then it is disabled in memory only`);
     });
   }
 

@@ -196,6 +196,15 @@ test('what cannot be stored fails with the reason, and does not hold', needs, as
   );
 });
 
+test('a client is disabled also when that cannot be stored, and the reply says so', needs, async t => {
+  const store = new TestStore();
+  const scene = await startScene(t, [settingsOf('a')], { store });
+  store.isBroken = true;
+  const text = /the disk is broken; until then it is disabled in memory only/;
+  await assert.rejects(scene.of('a', 'Disable'), fails('Failed', text));
+  assert.equal(scene.heart.client().enabled, false);
+});
+
 test('checks are begun, given up and vouched for', needs, async t => {
   const scene = await startScene(t, [settingsOf('a')]);
   await scene.of('a', 'StartChecker');
