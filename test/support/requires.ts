@@ -10,6 +10,9 @@ const NEEDS = {
   mandos: () => existsSync('/usr/sbin/mandos'),
   'mandos-client': () => mandosClientTree() !== undefined,
   python3: () => hasCommand('python3'),
+  /** The original's mandos-monitor with its library: of the system's Python, which need not be the first in PATH. */
+  'mandos-monitor': () =>
+    existsSync('/usr/sbin/mandos-monitor') && succeeds('/usr/bin/python3', '-I', '-c', 'import urwid'),
   avahi: () => hasCommand('avahi-daemon'),
   'avahi-browse': () => hasCommand('avahi-browse'),
   dbus: () => hasCommand('dbus-daemon'),
