@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# npm run bench: this server and client against the original's, and the life of a server with many clients, in one run on
-# one machine. The original needs root and the packages that "npm test" installs.
+# npm run bench: this server and client against the original's, and the life of a server with many clients and what its
+# operators do, in one run on one machine. The original needs root and the packages that "npm test" installs.
 #   npm run bench -- releases    only releases and the start of the client
 #   npm run bench -- life        only the life of a server
 #   npm run bench -- life long   the same, until each client has been checked twice: some 20 minutes
+#   npm run bench -- operator    only D-Bus and mandos-ctl with many clients
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if [ ! -e node_modules/.package-lock.json ]; then npm ci --loglevel=error; fi
@@ -11,8 +12,9 @@ npm run --silent build
 npm run --silent bundle
 part=${1:-all}
 case $part in
-all | releases | life) ;;
-*) echo "bench: no part is called $part (releases or life)" >&2; exit 2 ;;
+all | releases | life | operator) ;;
+*) echo "bench: no part is called $part (releases, life or operator)" >&2; exit 2 ;;
 esac
-if [ "$part" != life ]; then node dist/test/bench/bench.js; fi
-if [ "$part" != releases ]; then node dist/test/bench/life.js "${@:2}"; fi
+if [[ $part =~ ^(all|releases)$ ]]; then node dist/test/bench/bench.js; fi
+if [[ $part =~ ^(all|life)$ ]]; then node dist/test/bench/life.js "${@:2}"; fi
+if [[ $part =~ ^(all|operator)$ ]]; then node dist/test/bench/operator.js; fi

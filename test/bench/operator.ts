@@ -1,0 +1,160 @@
+import { execFile } from 'node:child_process';
+import { cpus, loadavg } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { Bus } from '../../common/dbus/bus.js';
+import { connectBus } from '../../common/dbus/bus.js';
+import type { Host } from '../support/namespace.js';
+import { createLan } from '../support/namespace.js';
+import { startBus } from '../support/peers.js';
+import type { Keys } from '../support/programs.js';
+import { makeKeys, startServer } from '../support/programs.js';
+import { fleetSections } from './fleet.js';
+import { residentMb } from './process-figures.js';
+import { median } from './statistics.js';
+
+/** What operators do with a server that has many clients, and what the server's other work feels of it: `node operator.js`. */
+const HERE = import.meta.dirname;
+const MANDOS_CTL = join(HERE, '../../monitor/mandos-ctl.js');
+const CLIENTS = 10_000;
+const ROUNDS = 5;
+/** Until what a server does once after its start is over; each client is checked every two minutes. */
+const SETTLE_MS = 15_000;
+/** For what pings take when nobody calls. */
+const QUIET_MS = 5_000;
+const RELEASES = 2_000;
+const SIMULTANEOUS = 4;
+const LIMIT_MS = 300_000;
+const CALL_LIMIT_MS = 60_000;
+
+const SERVER = 'se.recompile.Mandos';
+const DAEMON = 'org.freedesktop.DBus';
+/** All clients are one message, of some 2 kB each. */
+const MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024;
+/** The bus allows 128 calls at once: too few for the pings while a server is late. All else is as on a system bus. */
+const BUS_LIMITS = { max_replies_per_connection: 10_000 };
+
+const ALL_TARGET_MS = 700;
+const STALL_TARGET_MS = 100;
+const RELEASE_P99_TARGET_MS = 100;
+const LIST_TARGET_MS = 1_500;
+
+function say(line = ''): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** A line of the table: the figure, and whether it is as good as it is to be. */
+function row(what: string, figure: number, unit: string, target?: number): void {
+  const digits = figure < 10 ? 2 : 0;
+  const verdict =
+    target === undefined
+      ? ''
+      : `${target} ${unit}`.padStart(12) + (figure <= target ? '   met' : '   MISSED');
+  say(`  ${what.padEnd(46)}${figure.toFixed(digits).padStart(10)} ${unit.padEnd(6)}${verdict}`);
+}
+
+/** How long a caller waits for all clients. */
+async function allClientsMs(bus: Bus): Promise<number> {
+  const startMs = performance.now();
+  const call = { path: '/', interface: `${DAEMON}.ObjectManager`, member: 'GetManagedObjects' };
+  const [objects] = await bus.call({ destination: SERVER, ...call }, CALL_LIMIT_MS);
+  const tookMs = performance.now() - startMs;
+  const count = objects instanceof Map ? objects.size : 0;
+  if (count !== CLIENTS) throw new Error(`GetManagedObjects: ${count} of ${CLIENTS} clients`);
+  return tookMs;
+}
+
+/** Pings the server and the bus from a process of its own while something is done. */
+async function whilePinging<T>(host: Host, task: () => Promise<T>) {
+  const args = [join(HERE, 'bus-pings.js'), host.busAddress, SERVER, DAEMON];
+  const pings = host.spawn(process.execPath, args, { keepInputOpen: true });
+  await pings.waitForOutput(/^ready$/m);
+  const result = await task();
+  pings.stdin.end();
+  const { code } = await pings.waitForExit();
+  if (code !== 0) throw new Error(`the pings have failed: ${pings.tail()}`);
+  const longestMs = JSON.parse(pings.stdout.replace('ready', '')) as Record<string, number>;
+  return { result, serverMs: longestMs[SERVER] ?? Number.NaN, busMs: longestMs[DAEMON] ?? Number.NaN };
+}
+
+async function times(count: number, measure: () => Promise<number>): Promise<number[]> {
+  const figures: number[] = [];
+  while (figures.length < count) figures.push(await measure());
+  return figures;
+}
+
+/** Releases from their first to their last, with one call for all clients after the other. */
+async function releasesAndCalls(host: Host, port: number, { keys, bytes }: Keys, bus: Bus) {
+  const args = [join(HERE, 'load.js'), '::1', port, keys, RELEASES, SIMULTANEOUS, bytes].map(String);
+  const end = new AbortController();
+  const load = host.run(process.execPath, args, { timeoutMs: LIMIT_MS }).finally(() => end.abort());
+  const calls: number[] = [];
+  while (!end.signal.aborted) calls.push(await allClientsMs(bus));
+  const { stdout, stderr } = await load;
+  const result = JSON.parse(stdout || '{}') as { ok?: number; p99?: number; faults?: string[] };
+  if (result.ok !== RELEASES || result.p99 === undefined)
+    throw new Error(`only ${result.ok} of ${RELEASES} releases: ${result.faults?.join(', ')} ${stderr}`);
+  return { p99Ms: result.p99, calls };
+}
+
+/** mandos-ctl with its list, from the start of the process to its end. */
+async function listMs(address: string): Promise<number> {
+  const startMs = performance.now();
+  const { stdout } = await promisify(execFile)(process.execPath, [MANDOS_CTL], {
+    env: { ...process.env, DBUS_SYSTEM_BUS_ADDRESS: address },
+    maxBuffer: MESSAGE_LIMIT_BYTES,
+    timeout: CALL_LIMIT_MS,
+  });
+  const tookMs = performance.now() - startMs;
+  const lines = stdout.split('\n').filter(Boolean).length;
+  if (lines !== CLIENTS + 1) throw new Error(`mandos-ctl: ${lines} lines for ${CLIENTS} clients`);
+  return tookMs;
+}
+
+async function benchOperator(host: Host, keys: Keys): Promise<void> {
+  const { address } = await startBus(host, { limits: BUS_LIMITS });
+  const clientsConf = keys.section + fleetSections(CLIENTS - 1, keys.bytes);
+  const { child, port } = await startServer(host, { clientsConf, args: ['--no-zeroconf', '--port=0'] });
+  const bus = await connectBus(address, { messageLimitBytes: MESSAGE_LIMIT_BYTES });
+  try {
+    await sleep(SETTLE_MS);
+    const idle = await whilePinging(host, async () => await sleep(QUIET_MS));
+    const quiet = await whilePinging(host, async () => await times(ROUNDS, () => allClientsMs(bus)));
+    row('GetManagedObjects, median', median(quiet.result), 'ms', ALL_TARGET_MS);
+    row(`… worst of ${ROUNDS}`, Math.max(...quiet.result), 'ms', ALL_TARGET_MS);
+    row('… longest answer to a ping meanwhile', quiet.serverMs, 'ms', STALL_TARGET_MS);
+    row('… of the bus itself', quiet.busMs, 'ms');
+    row('… with no call at all', idle.serverMs, 'ms');
+    const busy = await whilePinging(host, async () => await releasesAndCalls(host, port, keys, bus));
+    const { p99Ms, calls } = busy.result;
+    row('release during such calls, p99', p99Ms, 'ms', RELEASE_P99_TARGET_MS);
+    row(`… GetManagedObjects, median of ${calls.length}`, median(calls), 'ms');
+    row('… longest answer to a ping meanwhile', busy.serverMs, 'ms');
+    row('… of the bus itself', busy.busMs, 'ms');
+    row(
+      'mandos-ctl, its list, median',
+      median(await times(ROUNDS, () => listMs(address))),
+      'ms',
+      LIST_TARGET_MS,
+    );
+    row('resident memory of the server', residentMb(child.pid).nowMb, 'MB');
+    row('… at most since the start', residentMb(child.pid).peakMb, 'MB');
+  } finally {
+    bus.close();
+  }
+  await child.stop();
+}
+
+const hooks: (() => Promise<void>)[] = [];
+try {
+  const lan = await createLan({ after: hook => hooks.push(hook) });
+  const host = await lan.host('server');
+  const keys = await makeKeys(lan.directory, 'client', 'benchmark password');
+  say(`Operators, ${CLIENTS} clients, each checked every two minutes`);
+  say(`Load of the machine before: ${loadavg()[0]?.toFixed(1)} on ${cpus().length} cores`);
+  await benchOperator(host, keys);
+  say();
+} finally {
+  for (const hook of hooks) await hook();
+}
