@@ -1,15 +1,17 @@
 import { execFile } from 'node:child_process';
+import { chmodSync, mkdtempSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Bus } from '../../common/dbus/bus.js';
 import { connectBus } from '../../common/dbus/bus.js';
+import type { Child } from '../support/child.js';
 import type { Host } from '../support/namespace.js';
 import { createLan } from '../support/namespace.js';
-import { startBus } from '../support/peers.js';
+import { startBus, writeServerConfig } from '../support/peers.js';
 import type { Keys } from '../support/programs.js';
-import { makeKeys, startServer } from '../support/programs.js';
+import { makeKeys, MANDOS } from '../support/programs.js';
 import { fleetSections } from './fleet.js';
 import { residentMb } from './process-figures.js';
 import { median } from './statistics.js';
@@ -21,6 +23,8 @@ const CLIENTS = 10_000;
 const ROUNDS = 5;
 /** Until what a server does once after its start is over; each client is checked every two minutes. */
 const SETTLE_MS = 15_000;
+/** The server has told of its event loop by then. */
+const TELLING_MS = 1_000;
 /** For what pings take when nobody calls. */
 const QUIET_MS = 5_000;
 const RELEASES = 2_000;
@@ -65,17 +69,30 @@ async function allClientsMs(bus: Bus): Promise<number> {
   return tookMs;
 }
 
-/** Pings the server and the bus from a process of its own while something is done. */
-async function whilePinging<T>(host: Host, task: () => Promise<T>) {
+/**
+ * Pings the server and the bus from a process of its own while something is done. A reply to a ping waits behind all
+ * that the server has sent before on its connection: so it is late by more than the server's event loop.
+ */
+async function whilePinging<T>(host: Host, server: Child, task: () => Promise<T>) {
   const args = [join(HERE, 'bus-pings.js'), host.busAddress, SERVER, DAEMON];
   const pings = host.spawn(process.execPath, args, { keepInputOpen: true });
   await pings.waitForOutput(/^ready$/m);
+  const before = server.output.length;
   const result = await task();
   pings.stdin.end();
   const { code } = await pings.waitForExit();
   if (code !== 0) throw new Error(`the pings have failed: ${pings.tail()}`);
   const longestMs = JSON.parse(pings.stdout.replace('ready', '')) as Record<string, number>;
-  return { result, serverMs: longestMs[SERVER] ?? Number.NaN, busMs: longestMs[DAEMON] ?? Number.NaN };
+  await sleep(TELLING_MS);
+  const lateMs = Array.from(server.output.slice(before).matchAll(/event loop late: (.*) ms/g), ([, ms]) =>
+    Number(ms),
+  );
+  return {
+    result,
+    loopMs: Math.max(...lateMs),
+    serverMs: longestMs[SERVER] ?? Number.NaN,
+    busMs: longestMs[DAEMON] ?? Number.NaN,
+  };
 }
 
 async function times(count: number, measure: () => Promise<number>): Promise<number[]> {
@@ -112,24 +129,43 @@ async function listMs(address: string): Promise<number> {
   return tookMs;
 }
 
+async function startMeasured(host: Host, clientsConf: string): Promise<{ child: Child; port: number }> {
+  const stateDirectory = mkdtempSync(join(host.runDirectory, 'state-'));
+  chmodSync(stateDirectory, 0o777); // it changes its user
+  const child = host.spawn(process.execPath, [
+    `--import=${join(HERE, 'event-loop-delay.js')}`,
+    MANDOS,
+    '--foreground',
+    '--debuglevel=INFO',
+    '--no-zeroconf',
+    '--port=0',
+    `--configdir=${writeServerConfig(host, clientsConf)}`,
+    `--statedir=${stateDirectory}`,
+  ]);
+  const listening = await child.waitForOutput(/listening on .*:(\d+)$/m);
+  return { child, port: Number(listening[1]) };
+}
+
 async function benchOperator(host: Host, keys: Keys): Promise<void> {
   const { address } = await startBus(host, { limits: BUS_LIMITS });
   const clientsConf = keys.section + fleetSections(CLIENTS - 1, keys.bytes);
-  const { child, port } = await startServer(host, { clientsConf, args: ['--no-zeroconf', '--port=0'] });
+  const { child, port } = await startMeasured(host, clientsConf);
   const bus = await connectBus(address, { messageLimitBytes: MESSAGE_LIMIT_BYTES });
   try {
     await sleep(SETTLE_MS);
-    const idle = await whilePinging(host, async () => await sleep(QUIET_MS));
-    const quiet = await whilePinging(host, async () => await times(ROUNDS, () => allClientsMs(bus)));
+    const idle = await whilePinging(host, child, async () => await sleep(QUIET_MS));
+    const quiet = await whilePinging(host, child, async () => await times(ROUNDS, () => allClientsMs(bus)));
     row('GetManagedObjects, median', median(quiet.result), 'ms', ALL_TARGET_MS);
     row(`… worst of ${ROUNDS}`, Math.max(...quiet.result), 'ms', ALL_TARGET_MS);
+    row("… the server's event loop late, at most", quiet.loopMs, 'ms', STALL_TARGET_MS);
     row('… longest answer to a ping meanwhile', quiet.serverMs, 'ms', STALL_TARGET_MS);
     row('… of the bus itself', quiet.busMs, 'ms');
     row('… with no call at all', idle.serverMs, 'ms');
-    const busy = await whilePinging(host, async () => await releasesAndCalls(host, port, keys, bus));
+    const busy = await whilePinging(host, child, async () => await releasesAndCalls(host, port, keys, bus));
     const { p99Ms, calls } = busy.result;
     row('release during such calls, p99', p99Ms, 'ms', RELEASE_P99_TARGET_MS);
     row(`… GetManagedObjects, median of ${calls.length}`, median(calls), 'ms');
+    row("… the server's event loop late, at most", busy.loopMs, 'ms', STALL_TARGET_MS);
     row('… longest answer to a ping meanwhile', busy.serverMs, 'ms');
     row('… of the bus itself', busy.busMs, 'ms');
     row(
