@@ -170,13 +170,19 @@ export async function startRealMandos(
   const stateDirectory = options.stateDirectory ?? mkdtempSync(join(host.runDirectory, 'state-'));
   chmodSync(stateDirectory, 0o777); // it changes its user
   await startSyslog(host);
-  const child = spawnWithSyslog(host, '/usr/sbin/mandos', [
-    '--debug',
-    '--foreground',
-    `--configdir=${options.configDirectory}`,
-    `--statedir=${stateDirectory}`,
-    ...(options.args ?? []),
-  ]);
+  const child = spawnWithSyslog(
+    host,
+    '/usr/sbin/mandos',
+    [
+      '--debug',
+      '--foreground',
+      `--configdir=${options.configDirectory}`,
+      `--statedir=${stateDirectory}`,
+      ...(options.args ?? []),
+    ],
+    // What it leaves behind when it is killed goes with the host.
+    { env: { TMPDIR: stateDirectory } },
+  );
   const listening = await child.waitForOutput(/Now listening on address .*?, port (\d+)/);
   return { child, port: Number(listening[1]), stateDirectory };
 }
