@@ -1,6 +1,7 @@
 import { counted } from '../common/counted.js';
 import { listed } from '../common/listed.js';
 import type { ClientSettings } from './client/settings.js';
+import { CLIENT_KEYS } from './client/setting-keys.js';
 import { isSameValue } from './client/settings-change.js';
 import type { ServerOptions } from './options.js';
 
@@ -17,22 +18,6 @@ export interface ClientChange {
   /** Options as they are called in clients.conf. */
   readonly keys: readonly string[];
 }
-
-/** What settings are called in clients.conf; a secret is `secret` wherever it stands. */
-export const CLIENT_KEYS: Readonly<Record<Exclude<keyof ClientSettings, 'name'>, string>> = {
-  keyId: 'key_id',
-  fingerprint: 'fingerprint',
-  secret: 'secret',
-  host: 'host',
-  checker: 'checker',
-  intervalMs: 'interval',
-  timeoutMs: 'timeout',
-  extendedTimeoutMs: 'extended_timeout',
-  approvedByDefault: 'approved_by_default',
-  approvalDelayMs: 'approval_delay',
-  approvalDurationMs: 'approval_duration',
-  enabled: 'enabled',
-};
 
 /** Compares what the configuration said of the clients with what it says now. Their order makes no difference. */
 export function differenceOfClients(

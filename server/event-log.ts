@@ -1,6 +1,6 @@
 import type { Log } from '../common/log.js';
 import type { ClientEvent, Origin } from './client/events.js';
-import { CLIENT_KEYS } from './config-difference.js';
+import { CLIENT_KEYS } from './client/setting-keys.js';
 
 /** Says in the log what is decided of the clients. What becomes of a connection, the connection says. */
 export function logEvents(log: Log): (event: ClientEvent) => void {

@@ -1,4 +1,5 @@
 import type { ClientEvent, Origin, Peer } from '../client/events.js';
+import { CLIENT_KEYS } from '../client/setting-keys.js';
 
 /** A verdict as it is written down: keys and values of JSON, in their order (docs/audit-log.md). */
 export type AuditRecord = Readonly<Record<string, unknown>> & {
@@ -50,7 +51,11 @@ export function auditRecord(event: ClientEvent, nowMs: number): AuditRecord | un
     case 'disabled':
       return { ...about('disabled'), ...by(event.by), reason: event.reason };
     case 'settings-changed':
-      return { ...about('settings_changed'), ...by(event.by), settings: event.settings.map(optionName) };
+      return {
+        ...about('settings_changed'),
+        ...by(event.by),
+        settings: event.settings.map(key => CLIENT_KEYS[key]),
+      };
     case 'changed':
     case 'checker-started':
     case 'checker-completed':
@@ -81,9 +86,4 @@ function by(origin: Origin) {
 /** As D-Bus and mandos-ctl show it. */
 function upperCase(keyId: string | undefined): string | null {
   return keyId?.toUpperCase() ?? null;
-}
-
-/** What a setting is called in clients.conf: `extendedTimeoutMs` is `extended_timeout`. */
-function optionName(setting: string): string {
-  return setting.replace(/Ms$/, '').replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
 }

@@ -6,7 +6,8 @@ import { CHANGEABLE_SETTINGS, isSameValue, mergeSettings } from '../client/setti
 import type { ClientSettings } from '../client/settings.js';
 import type { Importable, ImportedClient, ImportedConfiguration } from './imported-client.js';
 import { KnownClients } from './known-clients.js';
-import { listedNames, settingWord } from './words.js';
+import { CLIENT_KEYS } from '../client/setting-keys.js';
+import { listedNames } from './words.js';
 
 /** What of the original's state this server takes over. */
 export interface ImportPlan {
@@ -87,7 +88,7 @@ function takeOver(
   const back = Object.fromEntries(impossible.map(key => [key, configured[key]]));
   const settings = impossible.length === 0 ? merged : { ...merged, ...back };
   if (impossible.length > 0) {
-    const words = impossible.map(settingWord).join(', ');
+    const words = impossible.map(key => CLIENT_KEYS[key]).join(', ');
     note(
       `disabled, since this server cannot have its ${words}, and takes that of clients.conf; ${toEnable(configured)}`,
     );

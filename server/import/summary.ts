@@ -3,7 +3,8 @@ import { printable } from '../../common/log.js';
 import { overridesOf } from '../client/restore.js';
 import type { ChangeableSettings } from '../client/settings-change.js';
 import type { ImportPlan } from './plan.js';
-import { listedNames, settingWord } from './words.js';
+import { CLIENT_KEYS } from '../client/setting-keys.js';
+import { listedNames } from './words.js';
 
 /**
  * An import for people: one line of what was taken over, and one for each thing that an operator should know.
@@ -14,7 +15,9 @@ export function describeImport(file: string, plan: ImportPlan): string[] {
   const disabled = clients.filter(({ enabled }) => !enabled).map(({ settings }) => settings.name);
   const changed = clients.flatMap(client => {
     const keys = Object.keys(overridesOf(client)) as (keyof ChangeableSettings)[];
-    return keys.length === 0 ? [] : [`${client.settings.name}: ${keys.map(settingWord).join(', ')}`];
+    return keys.length === 0
+      ? []
+      : [`${client.settings.name}: ${keys.map(key => CLIENT_KEYS[key]).join(', ')}`];
   });
   const parts = [
     ...(disabled.length > 0 ? [`${disabled.length} disabled (${listedNames(disabled)})`] : []),
