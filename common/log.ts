@@ -2,6 +2,11 @@
 export const LOG_LEVELS = ['critical', 'error', 'warning', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** The level of this name, in whatever case. */
+export function findLogLevel(name: string): LogLevel | undefined {
+  return LOG_LEVELS.find(level => level === name.toLowerCase());
+}
+
 /** Where a program says what happens. A message is one line; nothing secret is ever passed here. */
 export interface Log {
   critical(message: string): void;

@@ -8,7 +8,7 @@ import { DEFAULT_SECTION, parseConfigFile } from '../common/config-file.js';
 import { describeError } from '../common/errors.js';
 import { isLoopback } from '../common/ip-address.js';
 import type { LogLevel } from '../common/log.js';
-import { LOG_LEVELS } from '../common/log.js';
+import { findLogLevel, LOG_LEVELS } from '../common/log.js';
 import { DEFAULT_PRIORITY, SERVICE_NAME } from '../common/protocol.js';
 import { createPriorities, freePriorities } from '../common/tls/gnutls.js';
 import { DEFAULT_CONFIG_DIRECTORY, DEFAULT_STATE_DIRECTORY } from './command-line.js';
@@ -213,7 +213,7 @@ function parseDescriptor(text: string): Parsed<number> {
 }
 
 function parseLogLevel(text: string): Parsed<LogLevel> {
-  const value = LOG_LEVELS.find(level => level === text.toLowerCase());
+  const value = findLogLevel(text);
   if (value !== undefined) return { value };
   const allowed = LOG_LEVELS.map(level => level.toUpperCase()).join(', ');
   return { problem: `${quote(text)} is not a log level (allowed: ${allowed})` };

@@ -12,6 +12,7 @@ import type { Change, Ledger } from './client/ledger.js';
 import type { Registry } from './client/registry.js';
 import { CHANGEABLE_SETTINGS, isSameValue, reconfigure } from './client/settings-change.js';
 import type { ClientSettings } from './client/settings.js';
+import type { Turns } from './client/turns.js';
 import { loadClients } from './clients-config.js';
 import { describeClientsDifference, differenceOfClients, differenceOfOptions } from './config-difference.js';
 import type { ClientsSource } from './config/clients-files.js';
@@ -43,6 +44,7 @@ export class LiveConfiguration {
   readonly #files: ConfigFiles;
   readonly #registry: Registry;
   readonly #ledger: Ledger;
+  readonly #turns: Turns;
   readonly #log: Log;
   readonly #effects: ReloadEffects;
   /** As the server was started: what needs a restart stays so. */
@@ -58,7 +60,12 @@ export class LiveConfiguration {
     values: OptionValues,
     files: ConfigFiles,
     current: LoadedConfiguration,
-    server: { readonly registry: Registry; readonly ledger: Ledger; readonly log: Log },
+    server: {
+      readonly registry: Registry;
+      readonly ledger: Ledger;
+      readonly turns: Turns;
+      readonly log: Log;
+    },
     effects: ReloadEffects,
   ) {
     this.#values = values;
@@ -69,6 +76,7 @@ export class LiveConfiguration {
     this.#sources = current.sources;
     this.#registry = server.registry;
     this.#ledger = server.ledger;
+    this.#turns = server.turns;
     this.#log = server.log;
     this.#effects = effects;
   }
@@ -95,7 +103,8 @@ export class LiveConfiguration {
   }
 
   #begin(): Promise<string | undefined> {
-    this.#running = this.#reload()
+    this.#running = this.#turns
+      .take(() => this.#reload())
       .then(() => undefined)
       .catch((error: unknown) => {
         const problem = `nothing is changed: ${describeError(error)}`;

@@ -14,6 +14,7 @@ import { openAuditLog } from './audit/audit-log.js';
 import { clientChecker } from './checker/client-checker.js';
 import { Scheduler } from './checker/scheduler.js';
 import { Requests } from './client/requests.js';
+import { Turns } from './client/turns.js';
 import { PROGRAM } from './command-line.js';
 import { systemFiles } from './config/files.js';
 import { serveControl } from './control/control.js';
@@ -83,11 +84,12 @@ export async function serve(
   const scheduler = new Scheduler(registry, ledger, log, { nowMs, after, check: clientChecker(log) });
   const advertiser = options.zeroconf ? startAdvertising(options, listener.port, log) : undefined;
 
+  const turns = new Turns();
   const live = new LiveConfiguration(
     values,
     systemFiles,
     configuration,
-    { registry, ledger, log },
+    { registry, ledger, turns, log },
     {
       nowMs,
       random: Math.random,
@@ -119,6 +121,7 @@ export async function serve(
         registry,
         ledger,
         requests,
+        turns,
         log,
         about: {
           version: VERSION,

@@ -2,7 +2,7 @@ import { lastValue, UsageError } from '../../common/cli.js';
 import type { OptionValues } from '../../common/cli.js';
 import { parseDuration } from '../../common/duration.js';
 import { closestWord } from '../../common/suggest.js';
-import { LOG_LEVELS, printable } from '../../common/log.js';
+import { findLogLevel, LOG_LEVELS, printable } from '../../common/log.js';
 import type { Action } from './action.js';
 import { COMMANDS, EXCLUSIVE, PROGRAM } from './command-line.js';
 
@@ -156,8 +156,9 @@ function durationMs(option: string, text: string): number {
 }
 
 function logLevel(text: string): string {
-  if ((LOG_LEVELS as readonly string[]).includes(text)) return text;
-  const near = closestWord(text, LOG_LEVELS);
+  const level = findLogLevel(text);
+  if (level !== undefined) return level;
+  const near = closestWord(text.toLowerCase(), LOG_LEVELS);
   const hint = near === undefined ? '' : `; did you mean ${near}?`;
   throw usage(`--log-level: "${text}" is no level (allowed: ${LOG_LEVELS.join(', ')}${hint})`);
 }

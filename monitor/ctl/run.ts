@@ -2,6 +2,7 @@ import { connectBus, systemBusAddress } from '../../common/dbus/bus.js';
 import { describeError, MandosError } from '../../common/errors.js';
 import type { Log } from '../../common/log.js';
 import { printOut } from '../../common/output.js';
+import { secretFormatProblem } from '../../common/secret-format.js';
 import { callServer, readClients, ServerUnavailable, SNAPSHOT_LIMIT_BYTES } from '../mirror/server-calls.js';
 import type { Caller } from '../mirror/server-calls.js';
 import { addClients, readNewClients } from './add.js';
@@ -117,6 +118,8 @@ async function addedClients(bus: Caller): Promise<ListedClient[]> {
 async function apply(request: Request & { kind: 'apply' }, log: Log, debug: boolean): Promise<number> {
   const { selection, actions, secretFile } = request;
   const secret = secretFile === undefined ? new Uint8Array() : readSecret(secretFile);
+  const problem = secretFile === undefined ? undefined : secretFormatProblem(secret);
+  if (problem !== undefined) log.warning(`the secret ${problem}`);
   try {
     return await withServer(log, debug, async bus => {
       const clients = await selected(bus, selection);

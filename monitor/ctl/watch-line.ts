@@ -1,5 +1,7 @@
 import { formatDuration } from '../../common/duration.js';
 import { printable } from '../../common/log.js';
+import type { ClientView } from '../mirror/client-view.js';
+import { propertyName } from '../mirror/client-view.js';
 import type { MirrorEvent } from '../mirror/mirror.js';
 import { json } from './dump.js';
 
@@ -25,14 +27,21 @@ export function formatEvent(event: MirrorEvent): string {
   return `${localTime(event.atMs)} ${printable(`${who}${describe(event)}`)}`;
 }
 
-/** An event as a line of JSON: `time` in UTC, `event`, `client` if it is about one, and what belongs to it. */
+/**
+ * An event as a line of JSON: `time` in UTC, `event`, `client` if it is about one, and what belongs to it. Names are as
+ * in the audit log; a property has its name on D-Bus, as in `--dump-json`.
+ */
 export function eventJson({ atMs, kind, ...event }: MirrorEvent): string {
   const { path: _, name, ...rest } = { path: undefined, name: undefined, ...event };
+  const members = Object.entries(rest).map(([key, value]) => [
+    key.replace(/[A-Z]/g, capital => `_${capital.toLowerCase()}`),
+    key === 'property' ? propertyName(value as keyof ClientView) : value,
+  ]);
   return json({
     time: new Date(atMs).toISOString(),
     event: kind,
     ...(name === undefined ? {} : { client: name }),
-    ...rest,
+    ...(Object.fromEntries(members) as object),
   });
 }
 

@@ -72,6 +72,11 @@ const READERS = {
 const READERS_BY_NAME: ReadonlyMap<string, readonly [keyof ClientView, (value: unknown) => unknown]> =
   new Map(Object.entries(READERS));
 
+/** What D-Bus calls a property; `path` is none. */
+export function propertyName(key: keyof ClientView): string {
+  return Object.entries(READERS).find(([, [name]]) => name === key)?.[0] ?? key;
+}
+
 /** The path stands for the name of a client that has said none yet. */
 function unknownClient(path: string): ClientView {
   const values = Object.values(READERS).map(([key, read]) => [key, read(undefined)]);

@@ -1,4 +1,5 @@
 import { SECRET_LIMIT_BYTES } from '../../common/protocol.js';
+import { secretFormatProblem } from '../../common/secret-format.js';
 import type { ConfigFiles } from './files.js';
 import { expandPath } from './path-expansion.js';
 
@@ -59,15 +60,6 @@ function checked(secret: Uint8Array, warnings: readonly string[] = []): SecretOu
   if (secret.length > SECRET_LIMIT_BYTES) {
     return { problem: `has more than ${SECRET_LIMIT_BYTES} bytes, which clients refuse`, lineIndex: 0 };
   }
-  return { secret, warnings: [...warnings, ...formatWarnings(secret)] };
-}
-
-function formatWarnings(secret: Uint8Array): string[] {
-  const start = Buffer.from(secret.subarray(0, 64)).toString('latin1').trimStart();
-  if (start.startsWith('-----BEGIN PGP')) {
-    return ['is ASCII-armored OpenPGP; clients need it in binary (gpg --dearmor)'];
-  }
-  // Every OpenPGP packet begins with bit 7 set (RFC 4880 section 4.2).
-  if (((secret[0] ?? 0) & 0x80) !== 0) return [];
-  return ['is not an OpenPGP message; clients cannot decrypt it (mandos-keygen --password makes one)'];
+  const format = secretFormatProblem(secret);
+  return { secret, warnings: format === undefined ? warnings : [...warnings, format] };
 }

@@ -121,7 +121,7 @@ function clientProperties(operator: Operator): Properties {
     Secret: {
       type: 'ay',
       emitsChanged: 'invalidates',
-      set: (client, value, call) => operator.change(client, 'secret', secretValue('Secret', value), call),
+      set: (client, value, call) => operator.setSecret(client, secretValue('Secret', value), call),
     },
     Timeout: {
       ...CLIENT_PROPERTIES.Timeout,

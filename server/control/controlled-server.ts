@@ -3,6 +3,7 @@ import type { Ledger } from '../client/ledger.js';
 import type { Registry } from '../client/registry.js';
 import type { Requests } from '../client/requests.js';
 import type { ClientSettings } from '../client/settings.js';
+import type { Turns } from '../client/turns.js';
 
 /** What the server is, for those who ask. Empty texts for what is not set. */
 export interface AboutServer {
@@ -26,6 +27,8 @@ export interface ControlledServer {
   readonly registry: Registry;
   readonly ledger: Pick<Ledger, 'decide'>;
   readonly requests: Pick<Requests, 'approve'>;
+  /** Of whatever adds clients; a reload takes them too. */
+  readonly turns: Turns;
   readonly log: Log;
   readonly about: AboutServer;
   /** Milliseconds since the Unix epoch that never go back. */

@@ -1,6 +1,7 @@
 import type { IncomingCall } from '../../common/dbus/bus.js';
 import { DbusFault } from '../../common/dbus/bus.js';
 import { MandosError } from '../../common/errors.js';
+import { secretFormatProblem } from '../../common/secret-format.js';
 import { checkedOk, startCheck, stopCheck } from '../client/checks.js';
 import type { Client } from '../client/client.js';
 import { createClient, disable, enable } from '../client/client.js';
@@ -20,8 +21,6 @@ import type { ObjectPaths } from './object-paths.js';
 export class Operator {
   readonly #server: ControlledServer;
   readonly #paths: ObjectPaths;
-  /** Clients are added one after the other: two at once might have the same key. */
-  #adding: Promise<unknown> = Promise.resolve();
 
   constructor(server: ControlledServer, paths: ObjectPaths) {
     this.#server = server;
@@ -69,6 +68,14 @@ export class Operator {
     });
   }
 
+  /** Upstream takes any secret: one that the client cannot use is said, in the log. */
+  async setSecret(client: Client, secret: Uint8Array, call: IncomingCall): Promise<void> {
+    await this.change(client, 'secret', secret, call);
+    const problem = secretFormatProblem(secret);
+    if (problem !== undefined)
+      this.#server.log.warning(`${client.settings.name}: the secret that was set ${problem}`);
+  }
+
   async checkedOk({ settings: { name } }: Client): Promise<void> {
     const nowMs = this.#server.nowMs();
     await this.#decide({ kind: 'update', name, transition: client => checkedOk(client, nowMs) });
@@ -99,9 +106,7 @@ export class Operator {
    */
   async add(name: string, values: ReadonlyMap<string, SettingValue>, call: IncomingCall): Promise<string> {
     const by = await originOf(call);
-    const added = this.#adding.then(() => this.#add(name, values, by));
-    this.#adding = added.catch(() => {});
-    return await added;
+    return await this.#server.turns.take(() => this.#add(name, values, by));
   }
 
   async #add(name: string, values: ReadonlyMap<string, SettingValue>, by: Origin): Promise<string> {

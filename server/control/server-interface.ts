@@ -1,7 +1,7 @@
 import { DbusFault } from '../../common/dbus/bus.js';
 import type { DbusInterface, MethodResult } from '../../common/dbus/interface-table.js';
 import type { LogLevel } from '../../common/log.js';
-import { LOG_LEVELS } from '../../common/log.js';
+import { findLogLevel, LOG_LEVELS } from '../../common/log.js';
 import { clientObjectPath } from '../client/object-path.js';
 import type { ControlledServer, SettingValue } from './controlled-server.js';
 import { OLD_SERVER_NAME, SERVER_NAME } from './names.js';
@@ -110,7 +110,7 @@ function settingValues(settings: Settings): Map<string, SettingValue> {
 
 /** @throws DbusFault InvalidArgs */
 function logLevelOf(text: string): LogLevel {
-  const level = LOG_LEVELS.find(each => each === text.toLowerCase());
+  const level = findLogLevel(text);
   if (level === undefined) {
     throw new DbusFault('InvalidArgs', `there is no such log level (allowed: ${LOG_LEVELS.join(', ')})`);
   }

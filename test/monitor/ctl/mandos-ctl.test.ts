@@ -54,7 +54,7 @@ test('--watch tells of events as they happen, of the server’s coming and going
   );
   assert.deepEqual(
     [events[1]?.['property'], events[1]?.['before'], events[1]?.['after']],
-    ['timeoutMs', 300_000, 60_000],
+    ['Timeout', 300_000, 60_000],
   );
   child.kill();
   await lines.waitForOutput(/ the Mandos server is gone\n/);

@@ -68,7 +68,12 @@ test(
     assert.equal((await ctl(host, ['-V', 'web1'])).code, 1);
     assert.equal((await ctl(host, ['-r', 'new'])).code, 0);
 
-    assert.equal((await ctl(host, ['--log-level=debug'])).code, 0);
+    const plain = await ctl(host, ['--secret=-', 'web2'], 'not encrypted');
+    assert.deepEqual([plain.code, plain.stdout], [0, '']);
+    assert.match(plain.stderr, /^mandos-ctl: warning: the secret is not an OpenPGP message; .*\n$/);
+    await child.waitForOutput(/warning: web2: the secret that was set is not an OpenPGP message;/);
+
+    assert.equal((await ctl(host, ['--log-level=DEBUG'])).code, 0);
     assert.equal((await ctl(host, ['--reload'])).code, 0);
     for (const line of [/ new: added\n/, / web1: disabled\n/, / new: removed\n/])
       await watching.waitForOutput(line);

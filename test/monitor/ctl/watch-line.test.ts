@@ -45,6 +45,23 @@ test('events are JSON lines in UTC', () => {
   );
 });
 
+test('names in JSON are those of the audit log, and of D-Bus for properties', () => {
+  const { atMs } = WHO;
+  const members = (event: MirrorEvent) => JSON.parse(eventJson(event)) as Record<string, unknown>;
+  assert.equal(members({ atMs, kind: 'client-not-found', keyId: 'ab', address: '::1' })['key_id'], 'ab');
+  assert.deepEqual(
+    members({ ...WHO, kind: 'property', property: 'approvalDelayMs', before: 1000, after: 2000 }),
+    {
+      time: '2026-11-21T14:05:06.000Z',
+      event: 'property',
+      client: 'web1',
+      property: 'ApprovalDelay',
+      before: 1000,
+      after: 2000,
+    },
+  );
+});
+
 test('a check of a client is two lines, not seven', () => {
   const change = { ...WHO, kind: 'property', before: 1, after: 2 } as const;
   assert.equal(isShown({ ...change, property: 'lastCheckedOkMs' }), false);

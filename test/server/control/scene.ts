@@ -9,6 +9,7 @@ import type { Log } from '../../../common/log.js';
 import { createLog } from '../../../common/log.js';
 import { readAddedClient } from '../../../server/added-client.js';
 import type { ClientSettings } from '../../../server/client/settings.js';
+import { Turns } from '../../../server/client/turns.js';
 import type { Control } from '../../../server/control/control.js';
 import { serveControl } from '../../../server/control/control.js';
 import type { ControlledServer } from '../../../server/control/controlled-server.js';
@@ -169,11 +170,13 @@ export function controlled(
   lines: Lines,
   levels: string[] = [],
   reload: () => Promise<string | undefined> = () => Promise.resolve(undefined),
+  turns = new Turns(),
 ): ControlledServer {
   return {
     registry: heart.registry,
     ledger: heart.ledger,
     requests: heart.requests,
+    turns,
     log: lines.log,
     about: { version: '1.2.3', address: '', port: 4711, interface: 'eth0', serviceName: 'Mandos' },
     nowMs: () => heart.clock.nowMs(),
