@@ -2,9 +2,9 @@
 import { parseCommandLine, UsageError } from '../common/cli.js';
 import { describeError, MandosError } from '../common/errors.js';
 import { createLog, standardErrorSink } from '../common/log.js';
+import { splitOperands } from '../common/operands.js';
 import { printOut } from '../common/output.js';
 import { PROGRAM } from './ctl/command-line.js';
-import { splitOperands } from './ctl/operands.js';
 import { readRequest } from './ctl/request.js';
 import { EXIT_USAGE, run } from './ctl/run.js';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseCommandLine, UsageError } from '../../../common/cli.js';
+import { splitOperands } from '../../../common/operands.js';
 import { COMMANDS, EXCLUSIVE, PROGRAM } from '../../../monitor/ctl/command-line.js';
-import { splitOperands } from '../../../monitor/ctl/operands.js';
 import { readRequest } from '../../../monitor/ctl/request.js';
 import type { Request } from '../../../monitor/ctl/request.js';
 

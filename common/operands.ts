@@ -1,4 +1,4 @@
-import type { Program } from '../../common/cli.js';
+import type { Program } from './cli.js';
 
 /** A command line, taken apart. */
 export interface Words {
