@@ -8,17 +8,14 @@ import type { ClientOptions } from './options.js';
 import { givenSource } from './server-address.js';
 
 /** Where servers are known from, by the options: `--connect` alone, or Zeroconf and `--server`. */
-export function serverSources(options: ClientOptions, log: Log): ServerSource[] {
+export async function serverSources(options: ClientOptions, log: Log): Promise<ServerSource[]> {
   const following = { choice: options.interfaces, list: listInterfaces, clock: systemClock, log };
   const watch = notReadyWatch(options, log);
   if (options.connect.length > 0)
     return [watch, givenSource([...options.connect, ...options.servers], following)];
-  const zeroconf: ServerSource = (report, signal) => {
-    // Loaded only when it is needed: with --connect the password comes sooner without.
-    import('./discovery/zeroconf.js')
-      .then(({ zeroconfSource }) => zeroconfSource({ ...following, random: Math.random })(report, signal))
-      .catch((error: unknown) => log.error(`cannot look for servers: ${describeError(error)}`));
-  };
+  // Loaded only when it is needed: with --connect the password comes sooner without.
+  const { zeroconfSource } = await import('./discovery/zeroconf.js');
+  const zeroconf = zeroconfSource({ ...following, random: Math.random });
   return [watch, zeroconf, ...(options.servers.length > 0 ? [givenSource(options.servers, following)] : [])];
 }
 
