@@ -7,6 +7,14 @@ test('a time is in UTC without a zone, always with six digits of a fraction', ()
   assert.equal(formatTime(ms), '2026-11-20T20:11:48.000000', 'a monitor parses a fraction, be it zero');
   assert.equal(formatTime(ms + 859), '2026-11-20T20:11:48.859000');
   assert.equal(formatTime(ms + 859.875), '2026-11-20T20:11:48.859875');
+  assert.equal(formatTime(-1), '1969-12-31T23:59:59.999000');
+  // Days come and go in any order.
+  for (let day = -2; day < 40_000; day += 997) {
+    for (const ofDayMs of [0, 86_399_999, (day * 7919 + 1e7) % 86_400_000]) {
+      const time = day * 86_400_000 + ofDayMs;
+      assert.equal(formatTime(time), new Date(time).toISOString().replace('Z', '000'));
+    }
+  }
   assert.equal(formatTime(undefined), '', 'a time that has not come');
 });
 
