@@ -108,7 +108,7 @@ async function benchStart(server: Host, client: Host, keys: StartKeys, sections:
   const { port } = await startServer(server, { clientsConf: sections, args: ['--no-zeroconf', '--port=0'] });
   const [link] = server.interfaces;
   const connect = [`--connect=${link?.linkLocal ?? ''}:${port}`, '--interface=eth0'];
-  const bundle = join(HERE, '../../bundle/mandos-client');
+  const bundle = join(HERE, '../../bundle/plugins.d/mandos-client');
   const ours = (keyDirectory: string) => [
     process.execPath,
     bundle,
