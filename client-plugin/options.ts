@@ -1,6 +1,7 @@
 import type { OptionValues, Program } from '../common/cli.js';
 import { UsageError, lastValue } from '../common/cli.js';
 import { DEFAULT_PRIORITY } from '../common/protocol.js';
+import type { HookSettings } from './network/hooks.js';
 import type { InterfaceChoice } from './network/interfaces.js';
 import { parseInterfaceOption } from './network/interfaces.js';
 import type { ServerAddress } from './server-address.js';
@@ -8,6 +9,8 @@ import { parseAddress } from './server-address.js';
 
 /** Where the initramfs keeps the keys (mandos-client(8mandos), FILES). */
 const KEY_DIRECTORY = '/conf/conf.d/mandos';
+/** And the network hooks. */
+const HOOK_DIRECTORY = '/lib/mandos/network-hooks.d';
 
 /** The command line of mandos-client(8mandos). */
 export const PROGRAM: Program = {
@@ -31,7 +34,7 @@ export const PROGRAM: Program = {
       name: 'interface',
       short: 'i',
       argument: 'NAME[,NAME...]',
-      help: 'Network interfaces to look for servers on; "none" ends the list. Default: all suitable ones',
+      help: 'Network interfaces to look for servers on; those behind "none" are not brought up. Default: all suitable ones',
     },
     {
       name: 'pubkey',
@@ -75,7 +78,7 @@ export const PROGRAM: Program = {
     {
       name: 'network-hook-dir',
       argument: 'DIR',
-      help: 'Accepted, and not used yet: network hooks are not run',
+      help: `Network hooks. Default: ${HOOK_DIRECTORY}`,
     },
     {
       name: 'dh-bits',
@@ -94,7 +97,8 @@ export const PROGRAM: Program = {
   ],
   notes: `The password is printed without a newline. Exit status: 0 with a password, 1 when that can never
 succeed (a key file is missing or damaged), 64 for a wrong command line. Without a
-password it tries for ever, until it is ended by a signal.
+password it tries for ever, until it is ended by a signal. Before it ends it stops the
+network hooks and takes down the interfaces that it has brought up.
 `,
 };
 
@@ -102,7 +106,6 @@ password it tries for ever, until it is ended by a signal.
 const UNUSED = new Map([
   ['dh-bits', 'TLS 1.3 negotiates its groups itself'],
   ['dh-params', 'TLS 1.3 negotiates its groups itself'],
-  ['network-hook-dir', 'network hooks are not run yet'],
 ]);
 
 /** sysexits(3), as the original exits on a wrong command line. */
@@ -118,6 +121,7 @@ export interface ClientOptions {
   readonly tlsPubkey: string;
   readonly tlsPrivkey: string;
   readonly priority: string;
+  readonly hooks: HookSettings;
   readonly delayMs: number;
   readonly retryMs: number;
   readonly debug: boolean;
@@ -128,6 +132,7 @@ export interface ClientOptions {
 /** @throws UsageError naming the option */
 export function clientOptions(values: OptionValues): ClientOptions {
   const file = (name: string, fallback: string) => lastValue(values, name) ?? `${KEY_DIRECTORY}/${fallback}`;
+  const delayMs = seconds(values, 'delay', 2.5);
   return {
     connect: addresses(values, 'connect'),
     servers: addresses(values, 'server'),
@@ -136,7 +141,14 @@ export function clientOptions(values: OptionValues): ClientOptions {
     tlsPubkey: file('tls-pubkey', 'tls-pubkey.pem'),
     tlsPrivkey: file('tls-privkey', 'tls-privkey.pem'),
     priority: lastValue(values, 'priority') ?? DEFAULT_PRIORITY,
-    delayMs: seconds(values, 'delay', 2.5),
+    hooks: {
+      directory: lastValue(values, 'network-hook-dir') ?? HOOK_DIRECTORY,
+      device: values.get('interface')?.join(',') ?? '',
+      delayMs,
+      connect: values.get('connect')?.join(','),
+      debug: values.has('debug'),
+    },
+    delayMs,
     retryMs: Math.max(seconds(values, 'retry', 10), SHORTEST_RETRY_MS),
     debug: values.has('debug'),
     unused: [...UNUSED].flatMap(([name, why]) => (values.has(name) ? `--${name} has no effect: ${why}` : [])),

@@ -1,40 +1,84 @@
 import { parseCommandLine, UsageError } from '../common/cli.js';
 import { endOnCrash } from '../common/crash.js';
 import { describeError } from '../common/errors.js';
+import type { Log } from '../common/log.js';
 import { createLog, standardErrorSink } from '../common/log.js';
 import { printOut } from '../common/output.js';
 import { obtain } from './ask-servers.js';
-import { readClientKeys } from './client-keys.js';
+import { readClientKeys, wipeKeys } from './client-keys.js';
+import { startNetwork } from './network/network.js';
 import { clientOptions, EX_USAGE, PROGRAM } from './options.js';
+import type { InProcessPlugin } from './plugin.js';
+import { processPrivileges } from './privileges.js';
+import { endBySignal, onEndSignals } from './signals.js';
 
-/**
- * mandos-client as a program: the password goes to standard output, and the process ends. A signal ends it as it ends
- * any program: there is nothing to tidy up, and nothing is on standard output before the whole password is.
- */
+/** mandos-client within this process: root rights stay given up when it has settled. */
+export const mandosClientPlugin: InProcessPlugin = async (argv, context) => {
+  const { environment, signal, privileges } = context;
+  const commandLine = parseCommandLine(PROGRAM, argv);
+  if (commandLine.kind === 'print') throw new UsageError('--help, --usage and --version get no password');
+  const options = clientOptions(commandLine.values);
+  const log = options.debug ? withDebug(context.log) : context.log;
+  options.unused.forEach(message => log.info(message));
+  const keys = readClientKeys(options);
+  try {
+    signal.throwIfAborted();
+    const network = startNetwork({
+      choice: options.interfaces,
+      hooks: options.hooks,
+      environment,
+      privileges,
+      log,
+    });
+    try {
+      const beforeNetwork = () => privileges.lower();
+      return (await obtain(options, keys, { log, signal, beforeNetwork })).password;
+    } finally {
+      await network.stop();
+    }
+  } finally {
+    wipeKeys(keys);
+  }
+};
+
+/** Says on the console what the plugin's own `--debug` asks for. */
+function withDebug(log: Log): Log {
+  if (log.isEnabled('debug')) return log;
+  return { ...log, debug: message => log.info(`debug: ${message}`), isEnabled: () => true };
+}
+
+/** mandos-client as a program: the password goes to standard output, and the process ends. */
 export async function main(argv: readonly string[]): Promise<void> {
-  let log = createLog(standardErrorSink(PROGRAM.name), 'info');
+  const sink = standardErrorSink(PROGRAM.name);
+  let log = createLog(sink, 'info');
   endOnCrash(() => log);
+  const signals = onEndSignals();
   try {
     const commandLine = parseCommandLine(PROGRAM, argv);
     if (commandLine.kind === 'print') {
       printOut(commandLine.text);
       return;
     }
-    const options = clientOptions(commandLine.values);
-    if (options.debug) log = createLog(standardErrorSink(PROGRAM.name), 'debug');
-    options.unused.forEach(message => log.info(message));
-    const signal = new AbortController().signal;
-    const { password } = await obtain(options, readClientKeys(options), { log, signal });
+    if (commandLine.values.has('debug')) log = createLog(sink, 'debug');
+    const password = await mandosClientPlugin(argv, {
+      environment: process.env,
+      log,
+      signal: signals.signal,
+      privileges: processPrivileges(),
+    });
     try {
       // Without a newline: cryptsetup takes every byte.
-      printOut(password);
+      if (!signals.signal.aborted) printOut(password);
     } finally {
       password.fill(0);
     }
     // Tries that lost may still be decrypting; nobody waits for them.
-    process.exit(0);
+    if (!signals.signal.aborted) process.exit(0);
   } catch (error) {
-    log.error(describeError(error));
-    process.exitCode = error instanceof UsageError ? EX_USAGE : 1;
+    if (!signals.signal.aborted) {
+      log.error(describeError(error));
+      process.exit(error instanceof UsageError ? EX_USAGE : 1);
+    }
   }
+  if (signals.received) endBySignal(signals.received);
 }

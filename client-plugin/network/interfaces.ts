@@ -7,18 +7,21 @@ import type { NetworkInterface } from '../../common/network-interfaces.js';
 export interface InterfaceChoice {
   /** By name, in the order given; empty: all that fit. */
   readonly names: readonly string[];
-  /** `none` was given: take up no others than those named before it. */
-  readonly none: boolean;
+  /** Which of them may be brought up: those named before `none`, if that was given. */
+  readonly raise: 'all' | readonly string[];
   /** `--connect` was given: point-to-point links and those without broadcast do as well. */
   readonly direct: boolean;
 }
 
-/** The value or values of `--interface`: comma-separated names; what follows `none` does not count. */
-export function parseInterfaceOption(values: readonly string[]): Pick<InterfaceChoice, 'names' | 'none'> {
+/**
+ * The value or values of `--interface`: comma-separated names. Those behind `none` are used when somebody else brings
+ * them up; `none` alone means that of all.
+ */
+export function parseInterfaceOption(values: readonly string[]): Pick<InterfaceChoice, 'names' | 'raise'> {
   const given = values.flatMap(value => value.split(',')).filter(name => name !== '');
-  const end = given.indexOf('none');
-  const names = end < 0 ? given : given.slice(0, end);
-  return { names: [...new Set(names)], none: end >= 0 };
+  const none = given.indexOf('none');
+  const names = [...new Set(given.filter(name => name !== 'none'))];
+  return { names, raise: none < 0 ? 'all' : given.slice(0, none) };
 }
 
 /** The chosen ones of these interfaces, whatever state they are in. */

@@ -40,9 +40,9 @@ test('--interface names them, in this order, of whatever kind; those that do not
   assert.deepEqual(chosen(['eth1,lo', 'wlan0,eth0']), ['eth1', 'lo', 'eth0']);
 });
 
-test('"none" ends the list, and alone chooses as if no name were given', () => {
-  assert.deepEqual(parseInterfaceOption(['eth0,none,eth1']), { names: ['eth0'], none: true });
-  assert.deepEqual(parseInterfaceOption(['eth0,,eth0']), { names: ['eth0'], none: false });
+test('what is behind "none" is not brought up, and "none" alone chooses as if no name were given', () => {
+  assert.deepEqual(parseInterfaceOption(['eth0,none,eth1']), { names: ['eth0', 'eth1'], raise: ['eth0'] });
+  assert.deepEqual(parseInterfaceOption(['eth0,,eth0']), { names: ['eth0'], raise: 'all' });
   assert.deepEqual(chosen(['none']), ['eth0', 'eth1']);
 });
 

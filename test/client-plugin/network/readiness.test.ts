@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { InterfaceChoice } from '../../../client-plugin/network/interfaces.js';
 import { describeNotReady } from '../../../client-plugin/network/readiness.js';
 import { ethernet } from '../../support/interfaces.js';
 
-const automatic = { names: [], none: false, direct: false };
+const automatic: InterfaceChoice = { names: [], raise: 'all', direct: false };
 const named = (...names: string[]) => ({ ...automatic, names });
 
 const unplugged = ethernet('eth1', { running: false, addresses: [] });
