@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import type { Program, RunningServer } from '../interop/scene.js';
+import { serve } from '../interop/scene.js';
+import { createLan } from '../support/namespace.js';
+import type { Lan } from '../support/namespace.js';
+import { hasCommand, requires } from '../support/requires.js';
+import type { Image } from './image.js';
+import { clientSection } from './images.js';
+
+/** What every boot needs. */
+export const BOOTING = needs();
+
+/** Making trees and images, and some boots on an emulated processor. */
+export const TEST_TIMEOUT_MS = 1_200_000;
+
+function needs(): { skip?: string } {
+  const missing = ['qemu-system-x86_64', 'debootstrap', 'cryptsetup', 'mke2fs'].filter(
+    name => !hasCommand(name),
+  );
+  if (process.env['CI'] !== 'true' && missing.length > 0) return { skip: `needs ${missing.join(', ')}` };
+  return requires('root', 'netns', 'dbus', 'avahi', 'mandos');
+}
+
+/** A lan with a server's host on it, whose server knows the image's machine. */
+export async function lanWithServer(
+  t: TestContext,
+  image: Image,
+  options: { program?: Program; segments?: number; segment?: number; further?: string } = {},
+): Promise<{ lan: Lan; server: RunningServer }> {
+  const lan = await createLan(t, { segments: options.segments ?? 1 });
+  const host = await lan.host('server', { segments: [options.segment ?? 0] });
+  const section = clientSection(image, options.further);
+  // Through Avahi, as on a server that is installed.
+  const server = await serve(options.program ?? 'ours', host, section, { avahi: true });
+  return { lan, server };
+}
+
+/** Asserts on what the machine's own init found: these volumes are open. */
+export function assertReport(report: readonly string[], volumes: readonly string[] = ['root']): void {
+  assert.ok(report.includes('root is mounted: root'), report.join('\n'));
+  for (const volume of volumes) assert.ok(report.includes(`volume ${volume}`), report.join('\n'));
+}
