@@ -30,12 +30,60 @@ export class ServerUnavailable extends MandosError {
   override readonly name = 'ServerUnavailable';
 }
 
+/** Clients asked for at once when they are read one by one: the bus keeps 128 calls of one program open at most. */
+const READ_AT_ONCE = 32;
+
 /**
  * Reads all clients.
  * @returns by object path, in the server's order
  * @throws MandosError as all functions here: one line for people
  */
 export async function readClients(bus: Caller): Promise<Map<string, PropertyValues>> {
+  try {
+    return await readAtOnce(bus);
+  } catch (error) {
+    if (!isTooLong(error)) throw error;
+    return await readOneByOne(bus);
+  }
+}
+
+/** Whether the clients are more than the 32 MiB that a bus relays: some 16,000. */
+function isTooLong(error: unknown): boolean {
+  return (
+    error instanceof MandosError &&
+    error.cause instanceof DbusError &&
+    error.cause.dbusName === `${STANDARD_ERROR}LimitsExceeded`
+  );
+}
+
+async function readOneByOne(bus: Caller): Promise<Map<string, PropertyValues>> {
+  const [paths] = await callServer(bus, 'GetAllClients');
+  // In the server's order from the start, whatever the order of the answers.
+  const clients = new Map((paths as string[]).map((path): [string, PropertyValues] => [path, new Map()]));
+  const queue = [...clients.keys()].values();
+  const worker = async () => {
+    for (const path of queue) {
+      try {
+        const [properties] = await calling(bus, {
+          path,
+          interface: PROPERTIES,
+          member: 'GetAll',
+          signature: 's',
+          body: [CLIENT_INTERFACE],
+        });
+        clients.set(path, withoutVariants(properties));
+      } catch (error) {
+        // Removed meanwhile.
+        if (!(error instanceof MandosError) || error.code !== 'NO_CLIENT') throw error;
+        clients.delete(path);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: READ_AT_ONCE }, worker));
+  return clients;
+}
+
+async function readAtOnce(bus: Caller): Promise<Map<string, PropertyValues>> {
   const [objects] = await calling(bus, {
     path: SERVER_PATH,
     interface: OBJECT_MANAGER,
