@@ -1,7 +1,16 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Child } from '../../support/child.js';
+import { Child, DEFAULT_WAIT_MS } from '../../support/child.js';
 import type { Cleanup } from '../../support/namespace.js';
 import { cryptsetupTree } from './cryptsetup-tree.js';
 
@@ -20,7 +29,7 @@ const CRYPTSETUP = `#!/bin/sh
 for name; do :; done
 cat >/tmp/given
 echo "$name" >>/control/tries
-[ "$(cat /passwords/$name; echo .)" = "$(cat /tmp/given; echo .)" ] || exit 2
+[ "$(od -An -c /passwords/"$name")" = "$(od -An -c /tmp/given)" ] || exit 2
 exec sh /control/open.sh "$name"
 `;
 
@@ -71,7 +80,7 @@ mount -t devpts -o ptmxmode=666 none dev/pts
 for name in null zero urandom tty; do touch dev/$name; mount --bind /dev/$name dev/$name; done
 ln -s pts/ptmx dev/ptmx
 exec chroot "$ROOT" env -i PATH=/sbin:/bin HOME=/ TERM=linux NODE="$NODE" RUNNER="$RUNNER" \\
-  script --quiet --return --command 'exec sh -m /control/boot.sh' /dev/null
+  script --quiet --return --command 'exec sh /control/boot.sh' /dev/null
 `;
 
 export interface InitramfsOptions {
@@ -101,7 +110,7 @@ export class Initramfs {
       'cryptsetup.sh': CRYPTSETUP,
       'dmsetup.sh': DMSETUP,
       'open.sh': OPEN,
-      crypttab: names.map(name => `${name} /disk none ${tabOptions}\n`).join(''),
+      crypttab: names.map(name => `${name.replaceAll(' ', '\\040')} /disk none ${tabOptions}\n`).join(''),
       'boot.sh': `
 "$NODE" "$RUNNER" & UNLOCK=$!
 ${boot ?? 'sh /scripts/cryptroot; echo "cryptroot ended: $?"'}
@@ -139,6 +148,29 @@ wait "$UNLOCK"; echo "unlock ended: $?"
     const file = join(this.#control, 'password');
     writeFileSync(`${file}.new`, password);
     renameSync(`${file}.new`, file);
+  }
+
+  /** Makes a file in /control. */
+  put(name: string, text: string): void {
+    writeFileSync(join(this.#control, name), text);
+  }
+
+  /** Waits until the program has looked at the machine some more times. */
+  async looks(times: number): Promise<void> {
+    const file = join(this.#control, 'looks');
+    const seen = () => (existsSync(file) ? statSync(file).size : 0);
+    const enough = seen() + times;
+    for (let endMs = Date.now() + DEFAULT_WAIT_MS; seen() < enough;) {
+      if (Date.now() > endMs) throw new Error(`it does not look: ${this.console.tail()}`);
+      await new Promise(resolve => {
+        setTimeout(resolve, 20);
+      });
+    }
+  }
+
+  /** The volumes that cryptsetup was called for, in order. */
+  tries(): string[] {
+    return readFileSync(join(this.#control, 'tries'), 'utf8').trimEnd().split('\n');
   }
 
   /** Types a line on the console. */
