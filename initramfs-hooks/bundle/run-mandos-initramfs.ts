@@ -30,8 +30,8 @@ export const INSTALL_BUNDLE: Program = {
 /** `mandos-initramfs` alone. */
 export const PROGRAM: Program = {
   name: 'mandos-initramfs',
-  summary: 'Puts the Mandos client into images of the initramfs.',
-  usage: ['install-bundle DIRECTORY [--node=FILE]'],
+  summary: 'Puts the Mandos client into images of the initramfs, and checks images.',
+  usage: ['check [OPTION]... [IMAGE...]', 'install-bundle DIRECTORY [--node=FILE]'],
   options: INSTALL_BUNDLE.options.filter(({ name }) => name !== 'node'),
   notes: '"mandos-initramfs COMMAND --help" tells more of a command.\n',
 };
@@ -43,6 +43,11 @@ export async function main(argv: readonly string[]): Promise<void> {
     const [command, ...args] = argv;
     if (command === 'install-bundle') {
       installBundle(args, message => log.warning(message));
+      return;
+    }
+    if (command === 'check') {
+      const { checkMain } = await import('../../client-plugin/check/main.js');
+      await checkMain(args);
       return;
     }
     const commandLine = parseCommandLine(PROGRAM, argv);
