@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
-const SCRIPTS = join(import.meta.dirname, '../../../test/boot');
+export const SCRIPTS = join(import.meta.dirname, '../../../test/boot');
 
 /** Opens every encrypted volume of these tests. */
 export const PASSWORD = 'correct horse battery';
@@ -45,7 +45,7 @@ export interface Image {
 }
 
 /** Where images are kept: for the whole run of test/boot/run.sh, or for this process. */
-function imagesDirectory(): string {
+export function imagesDirectory(): string {
   const given = process.env['MANDOS_BOOT_IMAGES'];
   if (given !== undefined) return given;
   if (own === undefined) {

@@ -8,11 +8,8 @@ import { hasCommand, requires } from '../support/requires.js';
 import type { Image } from './image.js';
 import { clientSection } from './images.js';
 
-/** What every boot needs. */
-export const BOOTING = needs();
-
-/** Making trees and images, and some boots on an emulated processor. */
-export const TEST_TIMEOUT_MS = 1_200_000;
+/** What every boot needs, and how long it may take: making a tree and an image, and a boot on an emulated processor. */
+export const LIMIT = { ...needs(), timeout: 1_200_000 };
 
 function needs(): { skip?: string } {
   const missing = ['qemu-system-x86_64', 'debootstrap', 'cryptsetup', 'mke2fs'].filter(

@@ -2,10 +2,8 @@ import { test } from 'node:test';
 import { PASSWORD } from '../image.js';
 import { originalImage, plainImage } from '../images.js';
 import { boot } from '../machine.js';
-import { assertReport, BOOTING, lanWithServer, TEST_TIMEOUT_MS } from '../scene.js';
+import { assertReport, lanWithServer, LIMIT } from '../scene.js';
 import { createLan } from '../../support/namespace.js';
-
-const LIMIT = { ...BOOTING, timeout: TEST_TIMEOUT_MS };
 
 test('yardstick: a machine without Mandos, whose operator types the password', LIMIT, async t => {
   const machine = await boot(t, await createLan(t), await plainImage(), { row: 'password typed' });
