@@ -33,6 +33,12 @@ const NEEDS = {
   unshare: () => hasCommand('unshare'),
   script: () => hasCommand('script'),
   man: () => hasCommand('man'),
+  cpio: () => hasCommand('cpio'),
+  zstd: () => hasCommand('zstd'),
+  xz: () => hasCommand('xz'),
+  lz4: () => hasCommand('lz4'),
+  bzip2: () => hasCommand('bzip2'),
+  lzop: () => hasCommand('lzop'),
 } as const;
 export type Need = keyof typeof NEEDS;
 
