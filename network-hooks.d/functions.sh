@@ -96,10 +96,10 @@ locate() {
 read_conf() {
   [ -r "$conf" ] || return 0
   # A syntax error ends the shell.
-  trap 'say "$conf cannot be read: see the message above"; exit 1' EXIT
+  trap 'say "$conf cannot be read: see the message above"; exit 1' 0 # EXIT in POSIX: klibc's does not know it
   # shellcheck source=/dev/null
   . "$conf"
-  trap - EXIT
+  trap - 0
 }
 
 # suffixes NAME: sets $suffixes to those of the settings NAME and NAME_x in the .conf: "-" for none, "_x"...
