@@ -14,6 +14,8 @@ export const PROGRAM: Program = {
     '[OPTION]...',
     '--check [--configdir=DIRECTORY]',
     '--import-state=FILE [--configdir=DIRECTORY] [--statedir=DIRECTORY]',
+    '--export-state=FILE [--configdir=DIRECTORY] [--statedir=DIRECTORY]',
+    '--take-over|--hand-over [--configdir=DIRECTORY] [--statedir=DIRECTORY]',
   ],
   options: [
     {
@@ -44,6 +46,19 @@ export const PROGRAM: Program = {
       help:
         "Take over the clients' state from an original server, and exit; " +
         'FILE is its clients.pickle or the output of mandos-ctl --dump-json',
+    },
+    {
+      name: 'export-state',
+      argument: 'FILE',
+      help: "Write the clients' state to a new file, as an original server keeps its own, and exit",
+    },
+    {
+      name: 'take-over',
+      help: 'Take over what an original server has left in the state directory, if anything, and exit',
+    },
+    {
+      name: 'hand-over',
+      help: 'Leave the state to an original server in the state directory, and exit',
     },
     { name: 'debug', help: 'Run in the foreground and say in detail what is done' },
     {

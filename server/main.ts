@@ -38,6 +38,15 @@ async function main(argv: readonly string[]): Promise<void> {
   if (values.has('import-state')) {
     const { runImport } = await import('./run-import.js');
     await runImport(values, loaded);
+  } else if (values.has('export-state')) {
+    const { runExport } = await import('./run-export.js');
+    await runExport(values, loaded);
+  } else if (values.has('hand-over')) {
+    const { runHandOver } = await import('./run-export.js');
+    await runHandOver(loaded);
+  } else if (values.has('take-over')) {
+    const { runTakeOver } = await import('./run-take-over.js');
+    await runTakeOver(loaded);
   } else if (child || loaded.options.foreground) {
     const signals = catchSignals();
     const { serve } = await import('./serve.js');

@@ -21,9 +21,16 @@ import { openStateStore } from './state/store.js';
  * @throws MandosError when there is nothing to take over, or it cannot be stored; then nothing is changed
  */
 export async function runImport(values: OptionValues, loaded: LoadedOptions): Promise<void> {
+  await importFile(loaded, lastValue(values, 'import-state') ?? '');
+}
+
+/**
+ * Takes over the state in a file, and says what that is. Gives up root.
+ * @throws MandosError as runImport
+ */
+export async function importFile(loaded: LoadedOptions, file: string): Promise<void> {
   const log = createLog(standardErrorSink(PROGRAM.name), loaded.options.logLevel);
   const { clients, options } = readConfiguration(loaded, log);
-  const file = lastValue(values, 'import-state') ?? '';
   const nowMs = Date.now();
   const plan = await importState(file, clients, systemFiles, nowMs);
   const removedNames = new Set(plan.removed);

@@ -64,7 +64,7 @@ export async function openSavedSecret(
   }
 }
 
-interface Header {
+export interface Header {
   readonly cipher: { readonly name: 'aes128' | 'aes192' | 'aes256'; readonly keyBytes: number };
   readonly hash: string;
   readonly salt: Uint8Array;
@@ -88,7 +88,7 @@ function readHeader(sealed: Uint8Array): Header | undefined {
 }
 
 /** The password that the original gives gpg, which takes one line of text. */
-function gpgPassword(configured: Uint8Array): Buffer {
+export function gpgPassword(configured: Uint8Array): Buffer {
   const inHex = Buffer.from(`mandos${Buffer.from(configured).toString('hex')}`, 'latin1');
   if (inHex.length <= PASSWORD_LIMIT_BYTES) return inHex;
   const escaped = Buffer.from(configured)
@@ -102,7 +102,7 @@ function gpgPassword(configured: Uint8Array): Buffer {
 /**
  * RFC 9580 section 3.7.1.3. Not by openpgp.js: it takes passwords of text only, and a long one here is any bytes.
  */
-function makeKey({ cipher, hash, salt, count }: Header, password: Uint8Array): Buffer {
+export function makeKey({ cipher, hash, salt, count }: Header, password: Uint8Array): Buffer {
   const unit = Buffer.concat([salt, password]);
   const total = Math.max(count, unit.length);
   const chunk = Buffer.alloc(Math.ceil(CHUNK_BYTES / unit.length) * unit.length, unit);

@@ -11,7 +11,8 @@ import { checkWriterProgram, Writer } from './writer.js';
 
 export { digest } from './record.js';
 
-const FILE_NAME = 'clients.mdb';
+/** Of the file in the state directory. */
+export const FILE_NAME = 'clients.mdb';
 /** Longer than a disk in order takes for a write, be it busy: whoever waits should know what for. */
 const SLOW_WRITE_MS = 5_000;
 
