@@ -3,7 +3,8 @@
 #   image.sh TREE IN OUT PASSWORD_FILE [VOLUME...]
 # TREE is a directory of trees.sh, and stays as it is. IN has `setup`, a script that is run in a copy of the tree: it
 # installs what is to be tested and makes the image; the rest of IN is /mnt/in there. OUT gets vmlinuz, initrd, a disk
-# VOLUME.img for each volume (default: root), and whatever setup puts into /mnt/out.
+# VOLUME.img for each volume (default: root), and whatever setup puts into /mnt/out. If IN has `finish`, that is run at
+# last, with the disks in /mnt/disks.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 if [ "$1" != --private ]; then
@@ -66,5 +67,11 @@ for volume in "$@"; do
     --key-size 256 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --uuid "$(uuid $((number += 1)))" --batch-mode \
     --key-file "$password" --resilience none --disable-locks "$disk"
 done
+# What needs the disks, such as another key for them.
+if [ -e "$in/finish" ]; then
+  mkdir "$tree/mnt/disks"
+  mount --bind "$out" "$tree/mnt/disks"
+  quiet in_tree "$tree" /bin/sh -e /mnt/in/finish
+fi
 umount --recursive "$scratch"
 rmdir "$scratch"

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { TANG_BINDING, TANG_SETUP } from './clevis.js';
 import type { Image, ImageOptions, Tree } from './image.js';
 import { imageFile, imagesDirectory, makeImage, PASSWORD, SCRIPTS } from './image.js';
 
@@ -32,6 +33,16 @@ export async function originalImage(): Promise<Image> {
     tree: 'original',
     setup: `${SECTION}\n${MAKE}`,
     files: { password: { content: PASSWORD } },
+  });
+}
+
+/** A machine whose disk is bound to a Tang server. */
+export async function clevisImage(): Promise<Image> {
+  return await makeImage({
+    name: 'clevis',
+    tree: 'clevis',
+    setup: `${TANG_SETUP}\n${MAKE}`,
+    files: { password: { content: PASSWORD }, finish: { content: TANG_BINDING } },
   });
 }
 

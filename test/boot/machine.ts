@@ -10,6 +10,7 @@ import { Child } from '../support/child.js';
 import type { Lan } from '../support/namespace.js';
 import { BOOT_WAIT_MS, Console } from './console.js';
 import type { Image } from './image.js';
+import { SCRIPTS } from './image.js';
 import { record } from './results.js';
 
 const execute = promisify(execFile);
@@ -25,6 +26,8 @@ export interface MachineOptions {
   readonly segments?: readonly number[];
   /** Further words for the kernel. */
   readonly append?: string;
+  /** The number of a VLAN that its one interface is on, tagged, with segment 0 behind it. */
+  readonly vlan?: number;
   /** Default: what the figures in the table are for. */
   readonly memoryMb?: number;
   /** Further arguments for QEMU. */
@@ -106,8 +109,12 @@ export async function boot(
   const network: string[] = [];
   for (const [i, segment] of (options.segments ?? [0]).entries()) {
     const tap = `${name.replace('machine', 'tap')}-${i}`;
-    await addTap(lan, tap, lan.bridges[segment] ?? '');
-    network.push('-netdev', `tap,id=net${i},ifname=${tap},script=no,downscript=no`);
+    const bridge = lan.bridges[segment] ?? '';
+    const netdev =
+      options.vlan === undefined
+        ? await addTap(lan, tap, bridge)
+        : await addVlanWire(t, lan, tap, bridge, options.vlan);
+    network.push('-netdev', `${netdev},id=net${i}`);
     network.push('-device', `virtio-net-pci,netdev=net${i},romfile=,mac=52:54:00:00:00:0${i + 1}`);
   }
   const disks = image.volumes.flatMap(volume => [
@@ -157,10 +164,36 @@ const CLOCK_TICKS = 100;
 
 let machines = 0;
 
-async function addTap(lan: Lan, tap: string, bridge: string): Promise<void> {
-  for (const words of [`tuntap add ${tap} mode tap`, `link set ${tap} master ${bridge} up`]) {
-    await execute('ip', ['-n', lan.switchNamespace, ...words.split(' ')]);
-  }
+/** A tap device on a bridge. @returns what QEMU needs to be told */
+async function addTap(lan: Lan, tap: string, bridge: string): Promise<string> {
+  await ip(lan, `tuntap add ${tap} mode tap`);
+  await ip(lan, `link set ${tap} master ${bridge} up`);
+  return `tap,ifname=${tap},script=no,downscript=no`;
+}
+
+/** The same, with frames that are tagged on the machine's side. */
+async function addVlanWire(
+  t: TestContext,
+  lan: Lan,
+  tap: string,
+  bridge: string,
+  vlan: number,
+): Promise<string> {
+  const path = join(lan.directory, `${tap}.wire`);
+  const script = join(SCRIPTS, 'vlan-wire.py');
+  const wire = new Child(
+    'ip',
+    ['netns', 'exec', lan.switchNamespace, 'python3', script, path, tap, String(vlan)],
+    {},
+  );
+  t.after(() => wire.stop());
+  await wire.waitForOutput(/^ready$/m);
+  await ip(lan, `link set ${tap} master ${bridge} up`);
+  return `stream,server=off,addr.type=unix,addr.path=${path}`;
+}
+
+async function ip(lan: Lan, words: string): Promise<void> {
+  await execute('ip', ['-n', lan.switchNamespace, ...words.split(' ')]);
 }
 
 /** QEMU starts the machine when somebody is at the console. */
