@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { accessSync, constants, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../../common/errors.js';
 
@@ -60,11 +61,19 @@ export class HostFiles {
   }
 
   isFile(path: string): boolean {
-    return statSync(this.at(path), { throwIfNoEntry: false })?.isFile() === true;
+    return this.#stat(path)?.isFile() === true;
   }
 
   exists(path: string): boolean {
-    return statSync(this.at(path), { throwIfNoEntry: false }) !== undefined;
+    return this.#stat(path) !== undefined;
+  }
+
+  #stat(path: string): Stats | undefined {
+    try {
+      return statSync(this.at(path));
+    } catch {
+      return undefined; // not there, below a file, or in a directory that others may not enter
+    }
   }
 
   isExecutable(path: string): boolean {

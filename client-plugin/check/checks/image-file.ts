@@ -7,7 +7,8 @@ import type { Subject } from '../subject.js';
 export function checkImageFile({ image, client, host, update, keyDirectory }: Subject): Finding[] {
   const mode = image.mode.toString(8).padStart(4, '0');
   const hasKeys = image.tree.list(keyDirectory).length > 0;
-  const isOpen = (image.mode & 0o077) !== 0;
+  // The group root has root alone: the original makes images with UMASK=0027.
+  const isOpen = (image.mode & (image.gid === 0 ? 0o007 : 0o077)) !== 0;
   return [
     !isOpen || !hasKeys
       ? ok(

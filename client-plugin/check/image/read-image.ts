@@ -18,6 +18,8 @@ export interface Image {
   readonly file: string;
   /** Permission bits of the file itself. */
   readonly mode: number;
+  /** The group that it belongs to. */
+  readonly gid: number;
   /** Its size in bytes, as it is loaded. */
   readonly size: number;
   readonly tree: ImageTree;
@@ -28,7 +30,7 @@ export interface Image {
 /** Bytes read at once. */
 const CHUNK_BYTES = 256 * 1024;
 /** Bytes of an unpacked image; it lies in the machine's memory when it boots. */
-export const UNPACKED_LIMIT_BYTES = 4 * 1024 ** 3;
+const UNPACKED_LIMIT_BYTES = 4 * 1024 ** 3;
 /** Names in an image: the largest have some ten thousand. */
 const MAX_ENTRIES = 200_000;
 /** Bytes of all names, which stay in memory. */
@@ -54,9 +56,10 @@ const NOT_PROGRAMS = /^(usr\/)?lib\/(modules|firmware)\/|\.ko(\.\w+)?$/;
 /**
  * Reads an image as the kernel does: archives one behind the other, of which the last may be compressed. All in memory,
  * and only what is looked at is kept there.
+ * @param limitBytes of what is compressed
  * @throws MandosError IMAGE: it cannot be read, or is not one
  */
-export async function readImage(file: string): Promise<Image> {
+export async function readImage(file: string, limitBytes: number = UNPACKED_LIMIT_BYTES): Promise<Image> {
   let handle: FileHandle;
   try {
     handle = await open(file, 'r');
@@ -66,10 +69,10 @@ export async function readImage(file: string): Promise<Image> {
   try {
     const stat = await handle.stat();
     if (!stat.isFile()) throw new MandosError(IMAGE_FAULT, 'is not a regular file');
-    const collector = new Collector();
+    const collector = new Collector(limitBytes);
     await readArchives(chunksOf(handle), collector);
     const { tree, lost } = collector;
-    return { file, mode: stat.mode & 0o7777, size: stat.size, tree, lost };
+    return { file, mode: stat.mode & 0o7777, gid: stat.gid, size: stat.size, tree, lost };
   } finally {
     await handle.close();
   }
@@ -148,8 +151,8 @@ async function readCompressed(
         `is damaged: at byte ${reader.offset} of what is compressed with ${compression.name} no archive goes on`,
       );
     }
-    if (reader.offset > UNPACKED_LIMIT_BYTES)
-      throw new MandosError(IMAGE_FAULT, `is larger than ${UNPACKED_LIMIT_BYTES} bytes when unpacked`);
+    if (reader.offset > collector.limitBytes)
+      throw new MandosError(IMAGE_FAULT, `is larger than ${collector.limitBytes} bytes when unpacked`);
   }
   reader.end();
   if (reader.archives === 0)
@@ -160,11 +163,16 @@ async function readCompressed(
 class Collector {
   readonly tree = new ImageTree();
   readonly lost: string[] = [];
+  readonly limitBytes: number;
   #entries = 0;
   #nameBytes = 0;
   #textBytes = 0;
   /** Names of one file that came before its content, by its inode. */
   readonly #links = new Map<string, ImageFile[]>();
+
+  constructor(limitBytes: number) {
+    this.limitBytes = limitBytes;
+  }
 
   entry(entry: CpioEntry): EntrySink | undefined {
     this.#entries++;
