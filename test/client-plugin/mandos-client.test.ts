@@ -6,6 +6,12 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
+import { obtain } from '../../client-plugin/ask-servers.js';
+import { readClientKeys } from '../../client-plugin/client-keys.js';
+import { clientOptions } from '../../client-plugin/options.js';
+import type { PluginContext } from '../../client-plugin/plugin.js';
+import { mandosClientPlugin } from '../../client-plugin/run-client.js';
+import { createLog } from '../../common/log.js';
 import { VERSION } from '../../common/version.js';
 import { Child } from '../support/child.js';
 import { runNode, scratchDirectory, startLoopbackServer } from '../support/loopback.js';
@@ -18,8 +24,11 @@ async function keysOf(t: TestContext): Promise<Keys> {
   return makeKeys(scratchDirectory(t), 'client1', PASSWORD);
 }
 
+/** The machine's own interfaces stay as they are, and its hooks are not run. */
+const HARMLESS = ['--interface=lo', '--network-hook-dir=/nonexistent'];
+
 function client(t: TestContext, args: readonly string[]): Child {
-  return runNode(t, MANDOS_CLIENT, args);
+  return runNode(t, MANDOS_CLIENT, [...HARMLESS, ...args]);
 }
 
 async function assertFails(child: Child, status: number, message: RegExp): Promise<void> {
@@ -181,7 +190,7 @@ test('it goes on when nobody reads what it says', async t => {
   // The reader has ended before the client begins.
   const script = '{ sleep 1; exec "$@" 2>&1 >"$OUT"; } | true';
   const out = join(scratchDirectory(t), 'password');
-  const command = [process.execPath, MANDOS_CLIENT, '--debug', ...keyFileOptions(keys.keys)];
+  const command = [process.execPath, MANDOS_CLIENT, ...HARMLESS, '--debug', ...keyFileOptions(keys.keys)];
   const child = new Child(
     'sh',
     ['-c', script, 'sh', ...command, `--connect=::1:${refusing}`, `--connect=::1:${port}`],
@@ -204,4 +213,78 @@ test('a TLS key pair of two halves that do not fit ends it with an error that na
     1,
     /tls-pubkey\.pem does not belong to .*tls-privkey\.pem/,
   );
+});
+
+/** What a plugin is given, and what it does with it. */
+function pluginContext(signal = new AbortController().signal) {
+  const lines: string[] = [];
+  const state = { lowered: 0 };
+  const context: PluginContext = {
+    environment: {},
+    log: createLog({ write: (level, line) => lines.push(`${level}: ${line}`) }, 'info'),
+    signal,
+    privileges: { lower: () => void state.lowered++, asRoot: act => act() },
+  };
+  return { context, lines, state };
+}
+
+test('as a plugin within another process it gives the password, and root rights up', async t => {
+  const keys = await keysOf(t);
+  const { port } = await startLoopbackServer(t, keys.section);
+  const { context, lines, state } = pluginContext();
+  const argv = [...HARMLESS, ...keyFileOptions(keys.keys), `--connect=::1:${port}`];
+  assert.deepEqual(Buffer.from(await mandosClientPlugin(argv, context)), PASSWORD);
+  assert.equal(state.lowered, 1);
+  assert.equal(lines.join(), '');
+  const hooks = scratchDirectory(t);
+  writeFileSync(join(hooks, 'hook'), '#!/bin/sh\n', { mode: 0o755 });
+  await mandosClientPlugin([...argv, '--debug', `--network-hook-dir=${hooks}`], context);
+  assert.deepEqual(lines, [
+    'info: debug: network hook "hook" (start) is run',
+    'info: debug: network hook "hook" (stop) is run',
+  ]);
+});
+
+test('a plugin that is not needed any more rejects with the reason, as does one that cannot begin', async t => {
+  const keys = await keysOf(t);
+  const stalling = await falseServer(t, () => Buffer.alloc(0));
+  const argv = [...HARMLESS, ...keyFileOptions(keys.keys), `--connect=::1:${stalling}`];
+  const controller = new AbortController();
+  const { context, state } = pluginContext(controller.signal);
+  const asking = mandosClientPlugin(argv, context);
+  controller.abort(new Error('typed'));
+  await assert.rejects(asking, { message: 'typed' });
+  await assert.rejects(mandosClientPlugin(argv, context), { message: 'typed' });
+  assert.ok(state.lowered <= 1);
+  for (const wrong of ['--bogus', '--help'])
+    await assert.rejects(mandosClientPlugin([wrong], pluginContext().context), { code: 'USAGE' });
+  await assert.rejects(mandosClientPlugin([...HARMLESS, '--seckey=/nonexistent'], pluginContext().context), {
+    code: 'KEY_FILE',
+  });
+});
+
+test('the secret keys are overwritten once they are used, and when they cannot be', async t => {
+  const keys = await keysOf(t);
+  const { port } = await startLoopbackServer(t, keys.section);
+  const { context } = pluginContext();
+  const file = (name: string) => [join(keys.keys, name)];
+  const values = (pubkey: string) =>
+    clientOptions(
+      new Map([
+        ['connect', [`::1:${port}`]],
+        ['seckey', file('seckey.txt')],
+        ['tls-pubkey', file(pubkey)],
+        ['tls-privkey', file('tls-privkey.pem')],
+      ]),
+    );
+  for (const pubkey of ['tls-pubkey.pem', 'pubkey.txt']) {
+    const options = values(pubkey);
+    const read = readClientKeys(options);
+    const secret = [read.seckey, read.tlsPrivkey];
+    assert.ok(secret.every(({ bytes }) => bytes.some(byte => byte !== 0)));
+    const outcome = obtain(options, read, context);
+    if (pubkey === 'tls-pubkey.pem') assert.deepEqual(Buffer.from((await outcome).password), PASSWORD);
+    else await assert.rejects(outcome, { code: 'TLS_KEY' });
+    assert.ok(secret.every(({ bytes }) => bytes.every(byte => byte === 0)));
+  }
 });

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { requires } from '../../support/requires.js';
+import { hooks, kernelLog, networkState, PASSWORD, scene, start } from './scene.js';
+
+const NETNS = requires('root', 'netns');
+const CHILD = join(import.meta.dirname, 'network-child.js');
+
+/** What `bridge` of the examples does, without its care. */
+const BRIDGE = `case $1 in
+start) ip link add br0 type bridge forward_delay 0; ip link set eth0 up; ip link set eth0 master br0; ip link set br0 up;;
+stop) ip link delete br0; ip link set eth0 down;;
+esac`;
+
+test('a server is found through a bridge that a hook makes, which is gone afterwards', NETNS, async t => {
+  const { client, keys } = await scene(t);
+  const before = await networkState(client);
+  const directory = hooks(client, { bridge: BRIDGE });
+  const child = start({ client, keys }, ['--interface=br0', `--network-hook-dir=${directory}`]);
+  assert.equal((await child.waitForExit()).code, 0, child.tail());
+  assert.equal(child.stdout, PASSWORD);
+  assert.match(child.stderr, /looking for servers on br0/);
+  assert.equal(await networkState(client), before);
+});
+
+test('hooks are started in order and stopped in reverse, as root, also those that fail', NETNS, async t => {
+  const { lan, client, keys } = await scene(t);
+  const trace = join(lan.directory, 'trace');
+  const script = (name: string, end = '') =>
+    `echo "$MODE ${name} $1 $# $(id -u) $(id -ru) $(readlink /proc/self/fd/0) [$DEVICE] $VERBOSITY $DELAY [\${CONNECT-unset}] \${MANDOSNETHOOKDIR##*/}" >>${trace}; ${end}`;
+  const directory = hooks(client, {
+    b: script('b', 'exit 3'),
+    A: script('A', 'echo "not the password"'),
+    c: script('c', 'kill -USR1 $$'),
+  });
+  const args = ['--interface=eth0', '--delay=1.5', `--network-hook-dir=${directory}`];
+  const child = start({ client, keys }, args, { env: { CONNECT: 'inherited' } });
+  assert.equal((await child.waitForExit()).code, 0, child.tail());
+  assert.equal(child.stdout, PASSWORD, 'what hooks print is on standard error');
+  assert.match(child.stderr, /^not the password$/m);
+  const told = '1 0 0 /dev/null [eth0] 0 1.500000 [unset] client-hooks';
+  assert.deepEqual(readFileSync(trace, 'utf8').trimEnd().split('\n'), [
+    `start A start ${told}`,
+    `start b start ${told}`,
+    `start c start ${told}`,
+    `stop c stop ${told}`,
+    `stop b stop ${told}`,
+    `stop A stop ${told}`,
+  ]);
+  assert.match(child.stderr, /network hook "b" \(start\) exited with status 3/);
+  assert.match(child.stderr, /network hook "c" \(start\) was ended by SIGUSR1/);
+});
+
+test(
+  'a hook that hangs keeps nobody from an interface that is ready, and is ended and stopped',
+  NETNS,
+  async t => {
+    const { lan, client, keys } = await scene(t, {});
+    const before = await networkState(client);
+    const trace = join(lan.directory, 'trace');
+    const directory = hooks(client, {
+      hangs: `echo "$1 $$" >>${trace}; test "$1" = stop || { trap '' TERM; sleep 1000; sleep 1000; }`,
+      late: `echo "late $1" >>${trace}`,
+    });
+    const child = start({ client, keys }, [`--network-hook-dir=${directory}`]);
+    assert.equal((await child.waitForExit()).code, 0, child.tail());
+    assert.equal(child.stdout, PASSWORD);
+    assert.match(child.stderr, /network hook "hangs" \(start\) is not needed any more, and was ended/);
+    assert.equal(readFileSync(trace, 'utf8'), 'start\nstop\n', 'a hook that was not started is not stopped');
+    assert.equal((await client.run('pgrep', ['--ns', String(process.pid), 'sleep'])).stdout, '');
+    assert.equal(await networkState(client), before);
+  },
+);
+
+test(
+  'a hook that hangs gets the interfaces that are down for a while, and then they are used',
+  NETNS,
+  async t => {
+    const { client, keys } = await scene(t);
+    const before = await networkState(client);
+    const directory = hooks(client, { hangs: 'test "$1" = stop || exec sleep 1000' });
+    const child = start({ client, keys }, ['--delay=0', `--network-hook-dir=${directory}`]);
+    assert.equal((await child.waitForExit()).code, 0, child.tail());
+    assert.equal(await networkState(client), before);
+  },
+);
+
+test('a second signal ends a client whose tidying up hangs', NETNS, async t => {
+  const { lan, client, keys } = await scene(t, { segments: [1] });
+  const directory = hooks(client, {
+    hangs: `test "$1" = start || { echo "$$" >${join(lan.directory, 'stopping')}; echo stopping >&2; exec sleep 1000; }`,
+  });
+  const child = start({ client, keys }, [`--network-hook-dir=${directory}`]);
+  await child.waitForOutput(/looking for servers on eth0/);
+  child.signal('SIGTERM');
+  await child.waitForOutput(/^stopping$/m);
+  child.signal('SIGTERM');
+  assert.deepEqual(await child.waitForExit(), { code: null, signal: 'SIGTERM' });
+});
+
+test('a process that ends in any other way tidies up too', NETNS, async t => {
+  const { lan, client } = await scene(t);
+  const before = await networkState(client);
+  const trace = join(lan.directory, 'trace');
+  const directory = hooks(client, {
+    a: `echo "a $1" >>${trace}`,
+    b: `echo "b $1" >>${trace}; test "$1" = stop || exec sleep 1000`,
+  });
+  const printk = kernelLog(client);
+  const { code } = await client.run('sh', [
+    '-ec',
+    'mount --bind "$0" /proc/sys/kernel/printk; exec "$@"',
+    printk.file,
+    process.execPath,
+    CHILD,
+    directory,
+    trace,
+  ]);
+  assert.equal(code, 7);
+  assert.equal(readFileSync(trace, 'utf8'), 'a start\nb start\nb stop\na stop\n');
+  assert.equal(await networkState(client), before);
+  assert.match(printk.read(), /^7\b/);
+  assert.ok(existsSync(directory));
+});
