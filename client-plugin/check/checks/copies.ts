@@ -4,6 +4,7 @@ import { fail, ok, warning } from '../finding.js';
 import type { Finding } from '../finding.js';
 import type { CopyGroup, HostCopy } from '../host-files.js';
 import type { Subject } from '../subject.js';
+import { STARTER } from './start.js';
 
 /** Names that a message gives. */
 const SHOWN = 3;
@@ -75,7 +76,10 @@ function programsGroup({ image, host, update, generator }: Subject): Finding[] {
         'mandos-ts-client is not installed here, so that nothing tells whether they are current',
       ),
     ];
-  const missing = copies.filter(({ imagePath }) => image.tree.file(imagePath) === undefined);
+  // The script that starts the client is another check's.
+  const missing = copies.filter(
+    ({ imagePath }) => imagePath !== STARTER && image.tree.file(imagePath) === undefined,
+  );
   const old = differing(copies, image.tree);
   if (missing.length > 0) {
     const names = missing.map(({ imagePath }) => `/${imagePath}`);

@@ -40,33 +40,35 @@ export function checkNode(subject: Subject): Finding[] {
 }
 
 function versionFindings({ host, update }: Subject, node: ImageFile): Finding[] {
-  const version = node.nodeVersion ?? libnodeVersion(node);
-  const findings: Finding[] = [];
-  if (version === undefined) {
-    findings.push(
-      warning('node', `the version of /${NODE} cannot be told; at least ${OLDEST_NODE} is needed`),
-    );
-  } else if (Number.parseInt(version, 10) < OLDEST_NODE) {
+  const version = versionOf(node);
+  if (version?.isTooOld)
     return [
       fail(
         'node',
-        `it is version ${version}, and at least ${OLDEST_NODE} is needed: install a newer nodejs, then run ${update}`,
+        `it is version ${version.text}, and at least ${OLDEST_NODE} is needed: install a newer nodejs, then run ${update}`,
       ),
     ];
-  }
+  const findings: Finding[] = [];
+  if (version === undefined)
+    findings.push(
+      warning('node', `the version of /${NODE} cannot be told; at least ${OLDEST_NODE} is needed`),
+    );
   const installed = host.node === undefined ? undefined : buildIdOf(host.files.at(host.node));
-  if (installed !== undefined && node.elf?.buildId !== undefined && installed !== node.elf.buildId) {
+  if (installed !== undefined && node.elf?.buildId !== undefined && installed !== node.elf.buildId)
     findings.push(warning('node', `the image has another node than is installed: run ${update}`));
-  }
-  return findings.length > 0 ? findings : [ok('node', `version ${version ?? ''}`)];
+  return findings.length > 0 ? findings : [ok('node', `version ${version?.text ?? ''}`)];
 }
 
-/** Debian's node is a small program with all in a library, whose name has the number of its interface. */
-function libnodeVersion({ elf }: ImageFile): string | undefined {
-  for (const name of elf?.needed ?? []) {
+function versionOf(node: ImageFile): { readonly text: string; readonly isTooOld: boolean } | undefined {
+  const { nodeVersion } = node;
+  if (nodeVersion !== undefined)
+    return { text: nodeVersion, isTooOld: Number.parseInt(nodeVersion, 10) < OLDEST_NODE };
+  // Debian's node is a small program with all in a library, whose name has the number of its interface.
+  for (const name of node.elf?.needed ?? []) {
     const [, number] = /^libnode\.so\.(\d+)$/.exec(name) ?? [];
-    if (number !== undefined)
-      return Number(number) >= OLDEST_LIBNODE ? `${OLDEST_NODE} or newer` : `older than ${OLDEST_NODE}`;
+    if (number === undefined) continue;
+    const isTooOld = Number(number) < OLDEST_LIBNODE;
+    return { text: isTooOld ? `older than ${OLDEST_NODE}` : `${OLDEST_NODE} or newer`, isTooOld };
   }
   return undefined;
 }

@@ -4,6 +4,8 @@ import type { Subject } from '../subject.js';
 
 const SYSTEMD_UNITS = 'usr/lib/systemd/system';
 const PREMOUNT = 'scripts/init-premount';
+/** initramfs-tools' script that starts the client. */
+export const STARTER = `${PREMOUNT}/mandos`;
 
 /** Whether the client is started at boot. */
 export function checkStart(subject: Subject): Finding[] {
@@ -17,9 +19,9 @@ export function checkStart(subject: Subject): Finding[] {
   };
   switch (subject.generator) {
     case 'initramfs-tools': {
-      needProgram(`${PREMOUNT}/mandos`);
+      needProgram(STARTER);
       const order = tree.file(`${PREMOUNT}/ORDER`)?.content?.toString();
-      if (order !== undefined && !order.includes(`/${PREMOUNT}/mandos`))
+      if (order !== undefined && !order.includes(`/${STARTER}`))
         absent.push(`/${PREMOUNT}/ORDER without mandos`);
       needProgram('lib/mandos/mandos-to-cryptroot-unlock');
       break;

@@ -1,0 +1,542 @@
+import assert from 'node:assert/strict';
+import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import type { Finding, Level } from '../../../client-plugin/check/finding.js';
+import { requires } from '../../support/requires.js';
+import { keygen, keygenSucceeds, temporaryDirectory, valueOf } from '../keygen/keygen.js';
+import { elfFile } from './elf-file.js';
+import { findings, link, makeScene, pack, put, RELEASE } from './scene.js';
+import type { Scene } from './scene.js';
+
+const file = { after };
+const [KEYS, OTHER] = [temporaryDirectory(file), temporaryDirectory(file)];
+await Promise.all([KEYS, OTHER].map(directory => keygenSucceeds('-d', directory, '-x', '2030-01-01')));
+
+const UPDATE = `run "update-initramfs -u -k ${RELEASE}"`;
+const LIBRARIES = 'usr/lib/x86_64-linux-gnu';
+const MODULES = `usr/lib/modules/${RELEASE}/kernel`;
+
+const problems = (all: readonly Finding[]) => all.filter(({ level }) => level !== 'ok');
+
+test('an image that is all well is said to be', requires('cpio'), async t => {
+  const scene = makeScene(t, KEYS);
+  pack(scene);
+  const all = await findings(scene);
+  assert.deepEqual(problems(all), []);
+  const said = all.map(({ check, message }) => `${check}: ${message}`);
+  const { stdout: section } = await keygen(['-d', KEYS, '-S', '-F', '-'], { input: 'x' });
+  const keyId = valueOf(section, 'key_id');
+  for (const line of [
+    'client: this package is in it',
+    'start: the client is started at boot',
+    'keys: the same as in /etc/keys/mandos',
+    `TLS key: key ID ${keyId}: the server's key_id for this machine has to be the same`,
+    'configuration: as in /etc/mandos/plugin-runner.conf',
+    'network hooks: 2 files, as in /etc/mandos/network-hooks.d',
+    'plugins: 1 file, as in /etc/mandos/plugins.d',
+    'programs: as they are installed',
+    'node: version 20.20.2',
+    'libraries: all that node, koffi.node and libgnutls need are in it',
+    `modules: of kernel ${RELEASE}: eth0 (virtio_net), and IPv6`,
+    'volumes: the password is for root',
+    `kernels: the newest, ${RELEASE}, has an image`,
+  ])
+    assert.ok(said.includes(line), `${line}\nis not in\n${said.join('\n')}`);
+});
+
+interface Case {
+  readonly name: string;
+  /** Changes the system or what goes into the image. */
+  readonly change: (scene: Scene) => void;
+  /** Changes the image's file. */
+  readonly changeImage?: (scene: Scene) => void;
+  readonly check: string;
+  readonly level: Level;
+  readonly says: string | RegExp;
+}
+
+const remove = (path: string) => (scene: Scene) => rmSync(join(scene.tree, path));
+const putInTree = (path: string, content: string | Buffer, mode?: number) => (scene: Scene) =>
+  put(scene.tree, path, content, mode);
+const putOnHost = (path: string, content: string | Buffer, mode?: number) => (scene: Scene) =>
+  put(scene.host, path, content, mode);
+const nothing = () => {};
+
+const CASES: readonly Case[] = [
+  {
+    name: 'an image that others can read',
+    change: nothing,
+    changeImage: ({ image }) => chmodSync(image, 0o644),
+    check: 'image',
+    level: 'FAIL',
+    says: /^its mode is 0644, so that others than root can read the private keys in it: run "chmod 0600 /,
+  },
+  {
+    name: 'a missing key',
+    change: remove('conf/conf.d/mandos/seckey.txt'),
+    check: 'keys',
+    level: 'FAIL',
+    says: `the image has no seckey.txt in /conf/conf.d/mandos: ${UPDATE}`,
+  },
+  {
+    name: 'keys that have been made anew since',
+    change: ({ host }) => {
+      for (const name of ['seckey.txt', 'pubkey.txt', 'tls-privkey.pem', 'tls-pubkey.pem']) {
+        rmSync(join(host, 'etc/keys/mandos', name));
+        copyFileSync(join(OTHER, name), join(host, 'etc/keys/mandos', name));
+      }
+    },
+    check: 'keys',
+    level: 'FAIL',
+    says: `the image has another seckey.txt, pubkey.txt, tls-privkey.pem, tls-pubkey.pem than /etc/keys/mandos: ${UPDATE}, and see that the server has the new key_id and secret`,
+  },
+  {
+    name: 'keys that every process could read',
+    change: ({ tree }) => chmodSync(join(tree, 'conf/conf.d/mandos/tls-privkey.pem'), 0o444),
+    check: 'keys',
+    level: 'warning',
+    says: `tls-privkey.pem can be read by every process in the initramfs: ${UPDATE}`,
+  },
+  {
+    name: "the half of another's key pair",
+    change: ({ tree, host }) => {
+      for (const directory of [join(tree, 'conf/conf.d/mandos'), join(host, 'etc/keys/mandos')])
+        replace(join(directory, 'tls-pubkey.pem'), join(OTHER, 'tls-pubkey.pem'));
+    },
+    check: 'TLS key',
+    level: 'FAIL',
+    says: /^the image's \/etc\/keys\/mandos\/tls-pubkey\.pem does not belong to \/etc\/keys\/mandos\/tls-privkey\.pem: .*"mandos-keygen --force", then run/,
+  },
+  {
+    name: 'a damaged OpenPGP key',
+    change: ({ tree, host }) => {
+      for (const directory of [join(tree, 'conf/conf.d/mandos'), join(host, 'etc/keys/mandos')]) {
+        const key = join(directory, 'seckey.txt');
+        const text = readFileSync(key, 'utf8').split('\n');
+        rmSync(key);
+        writeFileSync(key, [...text.slice(0, 6), ...text.slice(8)].join('\n'));
+        chmodSync(key, 0o400);
+      }
+    },
+    check: 'OpenPGP key',
+    level: 'FAIL',
+    says: /^the image's \/etc\/keys\/mandos\/seckey\.txt is not an OpenPGP secret key/,
+  },
+  {
+    name: 'a public OpenPGP key of others',
+    change: ({ tree, host }) => {
+      for (const directory of [join(tree, 'conf/conf.d/mandos'), join(host, 'etc/keys/mandos')])
+        replace(join(directory, 'pubkey.txt'), join(OTHER, 'pubkey.txt'));
+    },
+    check: 'OpenPGP key',
+    level: 'warning',
+    says: /pubkey\.txt does not belong to .*seckey\.txt/,
+  },
+  {
+    name: 'another plugin-runner.conf',
+    change: putOnHost('etc/mandos/plugin-runner.conf', '--disable=plymouth\n'),
+    check: 'configuration',
+    level: 'FAIL',
+    says: `/etc/mandos/plugin-runner.conf is not as in the image, which has an older state: ${UPDATE}`,
+  },
+  {
+    name: 'options that mandos-client refuses',
+    change: ({ tree, host }) => {
+      const text = '--options-for=mandos-client:--conect=192.0.2.1:4711,--debug\n';
+      put(host, 'etc/mandos/plugin-runner.conf', text);
+      put(tree, 'conf/conf.d/mandos/plugin-runner.conf', text);
+    },
+    check: 'configuration',
+    level: 'FAIL',
+    says: /^mandos-client does not start with what \/etc\/mandos\/plugin-runner\.conf of the image tells it \(unknown option '--conect'/,
+  },
+  {
+    name: 'a network hook that is not in the image',
+    change: putOnHost('etc/mandos/network-hooks.d/vlan', '#!/bin/sh\n', 0o755),
+    check: 'network hooks',
+    level: 'FAIL',
+    says: `/etc/mandos/network-hooks.d/vlan is not in the image: ${UPDATE}`,
+  },
+  {
+    name: 'a network hook whose configuration has changed',
+    change: putOnHost('etc/mandos/network-hooks.d/bridge.conf', 'BRIDGE=br1\n'),
+    check: 'network hooks',
+    level: 'FAIL',
+    says: `/etc/mandos/network-hooks.d/bridge.conf is not as in the image, which has an older state: ${UPDATE}`,
+  },
+  {
+    name: 'a network hook that was not executable when the image was made',
+    change: ({ tree }) => chmodSync(join(tree, 'usr/lib/mandos/network-hooks.d/bridge'), 0o644),
+    check: 'network hooks',
+    level: 'FAIL',
+    says: `/etc/mandos/network-hooks.d/bridge is not executable in the image, and so not used: ${UPDATE}`,
+  },
+  {
+    name: 'a network hook that has been removed since',
+    change: putInTree('usr/lib/mandos/network-hooks.d/vlan', '#!/bin/sh\n', 0o755),
+    check: 'network hooks',
+    level: 'warning',
+    says: `the image still has vlan, which this system has not: ${UPDATE}`,
+  },
+  {
+    name: 'a module that a network hook needs',
+    change: remove(`${MODULES}/bridge.ko.zst`),
+    check: 'network hooks',
+    level: 'FAIL',
+    says: `bridge needs the modules bridge, which the image has not: ${UPDATE}`,
+  },
+  {
+    name: 'a program that a network hook needs',
+    change: remove('usr/sbin/ip'),
+    check: 'network hooks',
+    level: 'FAIL',
+    says: `bridge needs /usr/sbin/ip, which the image has not: ${UPDATE}`,
+  },
+  {
+    name: 'a network hook that fails',
+    change: ({ tree, host }) => {
+      for (const path of [join(tree, 'usr/lib/mandos'), join(host, 'etc/mandos')])
+        put(path, 'network-hooks.d/bridge', '#!/bin/sh\nexit 3\n', 0o755);
+    },
+    check: 'network hooks',
+    level: 'warning',
+    says: 'bridge: it ends with status 3 when asked for its files',
+  },
+  {
+    name: 'a plugin that has changed',
+    change: putOnHost('etc/mandos/plugins.d/token', '#!/bin/sh\ntrue\n', 0o755),
+    check: 'plugins',
+    level: 'FAIL',
+    says: `/etc/mandos/plugins.d/token is not as in the image, which has an older state: ${UPDATE}`,
+  },
+  {
+    name: 'an older version of this package',
+    change: putOnHost(`${LIBRARIES}/mandos/boot.cjs`, 'newer program'),
+    check: 'programs',
+    level: 'warning',
+    says: `the image has another version of /${LIBRARIES}/mandos/boot.cjs than is installed: ${UPDATE}`,
+  },
+  {
+    name: 'a start script that has changed',
+    change: putOnHost('usr/share/initramfs-tools/scripts/init-bottom/mandos', '#!/bin/sh\n', 0o755),
+    check: 'programs',
+    level: 'warning',
+    says: /another version of \/usr\/share\/initramfs-tools\/scripts\/init-bottom\/mandos than/,
+  },
+  {
+    name: 'an image without node',
+    change: remove('usr/bin/node'),
+    check: 'node',
+    level: 'FAIL',
+    says: `the image has no /usr/bin/node, which runs the client: ${UPDATE}`,
+  },
+  {
+    name: 'a node that is not executable',
+    change: ({ tree }) => chmodSync(join(tree, 'usr/bin/node'), 0o644),
+    check: 'node',
+    level: 'FAIL',
+    says: `/usr/bin/node in the image is not executable: ${UPDATE}`,
+  },
+  {
+    name: 'a node that is cut off',
+    change: ({ tree }) =>
+      put(tree, 'usr/bin/node', readFileSync(join(tree, 'usr/bin/node')).subarray(0, 100), 0o755),
+    check: 'node',
+    level: 'FAIL',
+    says: `/usr/bin/node in the image is damaged, or no program: ${UPDATE}`,
+  },
+  {
+    name: 'a node that is too old',
+    change: node({ text: '/download/release/v18.20.4/' }),
+    check: 'node',
+    level: 'FAIL',
+    says: `it is version 18.20.4, and at least 20 is needed: install a newer nodejs, then ${UPDATE}`,
+  },
+  {
+    name: "Debian 12's own node, whose code is in a library",
+    change: scene => {
+      node({ needed: ['libnode.so.108'], text: '' })(scene);
+      put(scene.tree, `${LIBRARIES}/libnode.so.108`, elfFile({}));
+    },
+    check: 'node',
+    level: 'FAIL',
+    says: /^it is version older than 20/,
+  },
+  {
+    name: 'another node than is installed',
+    change: putOnHost('usr/bin/node', elfFile({ buildId: 'ef01' }), 0o755),
+    check: 'node',
+    level: 'warning',
+    says: `the image has another node than is installed: ${UPDATE}`,
+  },
+  {
+    name: 'a library that is missing',
+    change: remove(`${LIBRARIES}/libnettle.so.8`),
+    check: 'libraries',
+    level: 'FAIL',
+    says: `the image has no libnettle.so.8 (for /${LIBRARIES}/libgnutls.so.30.34.3): ${UPDATE}`,
+  },
+  {
+    name: 'a library for another processor, which does not count',
+    change: putInTree(`${LIBRARIES}/libm.so.6`, elfFile({ machine: 183 })),
+    check: 'libraries',
+    level: 'FAIL',
+    says: `the image has no libm.so.6 (for /usr/lib/mandos/koffi.node): ${UPDATE}`,
+  },
+  {
+    name: 'a missing dynamic linker',
+    change: remove('usr/lib64/ld-linux-x86-64.so.2'),
+    check: 'libraries',
+    level: 'FAIL',
+    says: `the image has no /lib64/ld-linux-x86-64.so.2 (for /usr/bin/node): ${UPDATE}`,
+  },
+  {
+    name: 'an image without libgnutls',
+    change: remove(`${LIBRARIES}/libgnutls.so.30`),
+    check: 'libraries',
+    level: 'FAIL',
+    says: `the image has no libgnutls.so.30: install the package libgnutls30, then ${UPDATE}`,
+  },
+  {
+    name: 'a libgnutls that is too old',
+    change: putInTree(`${LIBRARIES}/libgnutls.so.30.34.3`, elfFile({ versions: ['GNUTLS_3_4'] })),
+    check: 'libraries',
+    level: 'FAIL',
+    says: `libgnutls.so.30 in the image is older than 3.6.6: install a newer one, then ${UPDATE}`,
+  },
+  {
+    name: 'a missing driver',
+    change: remove(`${MODULES}/net/virtio_net.ko.xz`),
+    check: 'modules',
+    level: 'FAIL',
+    says: `the image has no virtio_net, which eth0 needs: add it to /etc/initramfs-tools/modules, then ${UPDATE}`,
+  },
+  {
+    name: 'a missing driver of the bus',
+    change: remove(`${MODULES}/pci/virtio-pci.ko`),
+    check: 'modules',
+    level: 'FAIL',
+    says: /^the image has no virtio_pci, which eth0 needs/,
+  },
+  {
+    name: 'a module that a driver needs',
+    change: remove(`${MODULES}/net/failover.ko.xz`),
+    check: 'modules',
+    level: 'FAIL',
+    says: /^the image has no failover, which eth0 needs/,
+  },
+  {
+    name: 'an image without ipv6',
+    change: putOnHost(`lib/modules/${RELEASE}/modules.builtin`, 'kernel/other.ko\n'),
+    check: 'modules',
+    level: 'warning',
+    says: /^the image has no ipv6, without which only servers with IPv4 addresses can be reached/,
+  },
+  {
+    name: "another kernel's modules",
+    change: ({ tree }) => {
+      rmSync(join(tree, 'usr/lib/modules'), { recursive: true });
+      put(tree, 'usr/lib/modules/6.1.0-49-amd64/kernel/net/virtio_net.ko', '');
+    },
+    check: 'modules',
+    level: 'FAIL',
+    says: `the image has no modules of kernel ${RELEASE}, but those of 6.1.0-49-amd64: ${UPDATE}`,
+  },
+  {
+    name: 'an image that does not start the client',
+    change: remove('scripts/init-premount/mandos'),
+    check: 'start',
+    level: 'FAIL',
+    says: `the client is not started at boot, as the image has no /scripts/init-premount/mandos: ${UPDATE}`,
+  },
+  {
+    name: 'a start script that is not called',
+    change: putInTree('scripts/init-premount/ORDER', 'other\n'),
+    check: 'start',
+    level: 'FAIL',
+    says: /\/scripts\/init-premount\/ORDER without mandos/,
+  },
+  {
+    name: 'programs that are not executable',
+    change: ({ tree }) => chmodSync(join(tree, 'usr/lib/mandos/mandos-boot'), 0o644),
+    check: 'start',
+    level: 'FAIL',
+    says: /\/lib\/mandos\/mandos-to-cryptroot-unlock that is not executable, \/lib\/mandos\/plugins\.d\/mandos-client that is not/,
+  },
+  {
+    name: 'an image without askpass',
+    change: remove('usr/lib/cryptsetup/askpass'),
+    check: 'volumes',
+    level: 'FAIL',
+    says: /^the image has no \/lib\/cryptsetup\/askpass/,
+  },
+  {
+    name: 'an image that opens nothing',
+    change: putInTree('cryptroot/crypttab', '# nothing\n'),
+    check: 'volumes',
+    level: 'FAIL',
+    says: /^the image opens no encrypted volume: add the option "initramfs"/,
+  },
+  {
+    name: 'volumes that are opened otherwise',
+    change: putInTree(
+      'cryptroot/crypttab',
+      'root /dev/sda3 none luks,keyscript=decrypt_derived\ndata /dev/sdb1 /key luks\n',
+    ),
+    check: 'volumes',
+    level: 'warning',
+    says: 'nothing asks for a password: root (with decrypt_derived), data (with /key)',
+  },
+  {
+    name: 'a system that was started with mandos=off',
+    change: putOnHost('proc/cmdline', 'root=/dev/mapper/root mandos=off quiet\n'),
+    check: 'boot parameters',
+    level: 'warning',
+    says: 'the running system was started with mandos=off: see that the next start is not',
+  },
+  {
+    name: 'a boot loader that gives mandos=off',
+    change: putOnHost('etc/default/grub', 'GRUB_CMDLINE_LINUX="mandos=off"\n'),
+    check: 'boot parameters',
+    level: 'warning',
+    says: '/etc/default/grub has mandos=off, so that the client does not run: take it out, then run "update-grub"',
+  },
+  {
+    name: 'a newer kernel without an image',
+    change: putOnHost('boot/vmlinuz-6.1.0-100-amd64', ''),
+    check: 'kernels',
+    level: 'FAIL',
+    says: '6.1.0-100-amd64, the newest kernel, has no image, and is what is started by default: run "update-initramfs -c -k 6.1.0-100-amd64"',
+  },
+  {
+    name: 'an older kernel without an image',
+    change: putOnHost('boot/vmlinuz-6.1.0-9-amd64', ''),
+    check: 'kernels',
+    level: 'warning',
+    says: '6.1.0-9-amd64 cannot be started with encrypted disks: no image is there',
+  },
+  {
+    name: 'a newer kernel whose image is not looked at',
+    change: scene => {
+      put(scene.host, 'boot/vmlinuz-6.1.0-100-amd64', '');
+      put(scene.host, 'boot/initrd.img-6.1.0-100-amd64', '');
+    },
+    check: 'kernels',
+    level: 'warning',
+    says: '6.1.0-100-amd64, the newest kernel, is what is started by default, and its image was not checked: see --all',
+  },
+];
+
+function replace(file_: string, by: string): void {
+  rmSync(file_);
+  copyFileSync(by, file_);
+}
+
+/** Another node, on the system and in the image. */
+function node(parts: { needed?: string[]; text: string }) {
+  return ({ host, tree }: Scene) => {
+    const needed = ['libc.so.6', ...(parts.needed ?? [])];
+    for (const root of [host, tree])
+      put(root, 'usr/bin/node', elfFile({ ...parts, needed, buildId: 'abcd' }), 0o755);
+  };
+}
+
+for (const { name, change, changeImage, check, level, says } of CASES) {
+  test(`it says of ${name}, and nothing else`, requires('cpio'), async t => {
+    const scene = makeScene(t, KEYS);
+    change(scene);
+    pack(scene);
+    changeImage?.(scene);
+    const found = problems(await findings(scene));
+    assert.deepEqual(
+      found.map(finding => [finding.check, finding.level]),
+      [[check, level]],
+      JSON.stringify(found, null, 2),
+    );
+    const message = found[0]?.message ?? '';
+    if (typeof says === 'string') assert.equal(message, says);
+    else assert.match(message, says);
+  });
+}
+
+test(
+  'a key that expires soon or has expired is said, and still opens the disk',
+  requires('cpio'),
+  async t => {
+    const scene = makeScene(t, KEYS);
+    pack(scene);
+    const at = async (date: string) => problems(await findings(scene, { nowMs: Date.parse(date) }));
+    assert.deepEqual(await at('2029-11-01'), []);
+    const [soon, ...more] = await at('2029-12-20');
+    assert.equal(soon?.level, 'warning');
+    assert.match(soon.message, /^expires on 20(29-12-31|30-01-01); the machine still unlocks itself/);
+    assert.deepEqual(more, []);
+    assert.match((await at('2030-02-01'))[0]?.message ?? '', /^expired on /);
+  },
+);
+
+test('a network card that the client does not use needs no driver', requires('cpio'), async t => {
+  const scene = makeScene(t, KEYS);
+  const text = '--options-for=mandos-client:--interface=br0 # by the hook\n';
+  put(scene.host, 'etc/mandos/plugin-runner.conf', text);
+  put(scene.tree, 'conf/conf.d/mandos/plugin-runner.conf', `--userid=1\n${text}`);
+  rmSync(join(scene.tree, `${MODULES}/net/virtio_net.ko.xz`));
+  pack(scene);
+  assert.deepEqual(problems(await findings(scene)), []);
+});
+
+test("the original's image is said to be that, and what is common is checked", requires('cpio'), async t => {
+  const scene = makeScene(t, KEYS);
+  rmSync(join(scene.tree, 'usr/lib/mandos'), { recursive: true });
+  rmSync(join(scene.tree, 'usr/bin/node'));
+  for (const program of ['plugin-runner', 'plugins.d/mandos-client', 'mandos-to-cryptroot-unlock'])
+    put(scene.tree, `usr/lib/mandos/${program}`, elfFile({}), 0o755);
+  rmSync(join(scene.host, 'etc/mandos'), { recursive: true });
+  pack(scene);
+  const replaced = problems(await findings(scene));
+  assert.deepEqual(
+    replaced.map(({ check, message }) => `${check}: ${message}`),
+    [`client: made by the original Mandos, which is not what is installed: ${UPDATE}`],
+  );
+  rmSync(join(scene.host, LIBRARIES, 'mandos'), { recursive: true });
+  const all = await findings(scene);
+  assert.deepEqual(problems(all), []);
+  assert.ok(all.some(({ message }) => message.startsWith('made by the original Mandos')));
+});
+
+test("dracut's images are looked at by their units", requires('cpio'), async t => {
+  const scene = makeScene(t, KEYS);
+  for (const path of ['scripts', 'cryptroot', 'usr/lib/cryptsetup'])
+    rmSync(join(scene.tree, path), { recursive: true });
+  put(scene.tree, 'usr/lib/dracut/build-parameter.txt', '');
+  put(scene.tree, 'etc/crypttab', 'root UUID=1 none luks\n');
+  link(scene.tree, 'usr/lib/mandos/password-agent', 'mandos-boot');
+  const units = 'usr/lib/systemd/system';
+  for (const unit of ['ask-password-mandos.path', 'ask-password-mandos.service'])
+    put(scene.tree, `${units}/${unit}`, '');
+  pack(scene);
+  const [problem, ...others] = problems(await findings(scene));
+  assert.match(
+    `${problem?.check}: ${problem?.message}`,
+    new RegExp(
+      `^start: .*no sysinit\\.target\\.wants/ask-password-mandos\\.path, which starts it: run "dracut --force .*initrd\\.img-${RELEASE} ${RELEASE}"$`,
+    ),
+  );
+  assert.deepEqual(others, []);
+  link(scene.tree, `${units}/sysinit.target.wants/ask-password-mandos.path`, '../ask-password-mandos.path');
+  pack(scene);
+  assert.deepEqual(problems(await findings(scene)), []);
+});
+
+test('all images are checked, the newest kernel first, and leftovers are none', requires('cpio'), async t => {
+  const scene = makeScene(t, KEYS);
+  pack(scene);
+  for (const name of ['initrd.img-6.1.0-100-amd64', `initrd.img-${RELEASE}.bak`, 'initramfs-5.10.0.img'])
+    put(scene.host, `boot/${name}`, 'no image');
+  const all = await findings(scene, { all: true });
+  assert.deepEqual(
+    all.flatMap(({ check, level }) => (check === 'image' ? [level] : [])),
+    ['FAIL', 'ok', 'FAIL'],
+  );
+});
