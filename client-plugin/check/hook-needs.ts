@@ -16,11 +16,16 @@ const HOOK_TIMEOUT_MS = 10_000;
 const ANSWER_LIMIT_BYTES = 64 * 1024;
 
 /** Asks network hooks, as the image's hook does when it is made. */
-export function askHooks(directory: string, hooks: readonly string[]): Promise<HookNeeds[]> {
+export function askHooks(
+  directory: string,
+  hooks: readonly string[],
+  timeoutMs: number = HOOK_TIMEOUT_MS,
+): Promise<HookNeeds[]> {
+  const ask = (hook: string, mode: 'files' | 'modules') => askHook(directory, hook, mode, timeoutMs);
   return Promise.all(
     hooks.map(async hook => {
       try {
-        const [files, modules] = [await ask(directory, hook, 'files'), await ask(directory, hook, 'modules')];
+        const [files, modules] = [await ask(hook, 'files'), await ask(hook, 'modules')];
         return { hook, files, modules, fault: undefined };
       } catch (error) {
         return { hook, files: [], modules: [], fault: describeError(error) };
@@ -30,7 +35,12 @@ export function askHooks(directory: string, hooks: readonly string[]): Promise<H
 }
 
 /** @returns its lines */
-function ask(directory: string, hook: string, mode: 'files' | 'modules'): Promise<string[]> {
+function askHook(
+  directory: string,
+  hook: string,
+  mode: 'files' | 'modules',
+  timeoutMs: number,
+): Promise<string[]> {
   return new Promise((resolve, reject) => {
     const child = spawn(`${directory}/${hook}`, [mode], {
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -44,7 +54,7 @@ function ask(directory: string, hook: string, mode: 'files' | 'modules'): Promis
       child.stdout.destroy();
       if (child.pid !== undefined) killGroup(child.pid);
     };
-    const timer = setTimeout(() => end(`it takes longer than ${HOOK_TIMEOUT_MS / 1000} s`), HOOK_TIMEOUT_MS);
+    const timer = setTimeout(() => end(`it takes longer than ${timeoutMs / 1000} s`), timeoutMs);
     child.stdout.on('data', (chunk: Buffer) => {
       answer += chunk.toString();
       if (answer.length > ANSWER_LIMIT_BYTES) end(`it says more than ${ANSWER_LIMIT_BYTES} bytes`);
