@@ -20,7 +20,8 @@ export const mandosClientPlugin: InProcessPlugin = async (argv, context) => {
   const options = clientOptions(commandLine.values);
   const log = options.debug ? withDebug(context.log) : context.log;
   options.unused.forEach(message => log.info(message));
-  const keys = readClientKeys(options);
+  // Rights may have been given up before: a password that did not open the disk is asked for again.
+  const keys = privileges.asRoot(() => readClientKeys(options));
   try {
     signal.throwIfAborted();
     const network = startNetwork({

@@ -9,9 +9,9 @@ import type { Privileges } from '../privileges.js';
 /** Milliseconds for one hook to bring its interface up: a wireless network or a VPN may take most of a minute. */
 const START_LIMIT_MS = 60_000;
 /** Milliseconds for one hook to take its interface down: the boot waits for it. */
-const STOP_LIMIT_MS = 10_000;
+const STOP_LIMIT_MS = 5_000;
 /** Milliseconds that a hook has from SIGTERM to SIGKILL. */
-const KILL_AFTER_MS = 2_000;
+const KILL_AFTER_MS = 1_000;
 
 /** mandos-client(8mandos), NETWORK HOOKS, REQUIREMENTS. */
 const HOOK_NAME = /^[A-Za-z0-9_.-]+$/;
@@ -88,6 +88,7 @@ export class NetworkHooks {
   readonly #started: string[] = [];
   #starting: Promise<void> = Promise.resolve();
   #isStopping = false;
+  /** What is being started. */
   #current: RunningHook | undefined;
 
   constructor(options: HooksOptions) {
@@ -99,10 +100,10 @@ export class NetworkHooks {
    * @returns settles when all have ended, or are not to be started any more; undefined when there are none
    */
   start(): Promise<void> | undefined {
-    const { settings, log } = this.#options;
+    const { settings, privileges, log } = this.#options;
     let names: string[] = [];
     try {
-      names = findHooks(settings.directory);
+      names = privileges.asRoot(() => findHooks(settings.directory));
     } catch (error) {
       log.warning(`cannot read the network hook directory ${settings.directory}: ${describeError(error)}`);
     }
@@ -160,7 +161,7 @@ export class NetworkHooks {
     const title = `network hook "${name}" (${mode})`;
     log.debug(`${title} is run`);
     const hook = new RunningHook(this.#command(name, mode), limitMs, this.#options);
-    this.#current = hook;
+    if (mode === 'start') this.#current = hook;
     const fault = await hook.ended;
     this.#current = undefined;
     if (fault !== undefined) log.warning(`${title} ${fault}`);

@@ -16,6 +16,7 @@ import { VERSION } from '../../common/version.js';
 import { Child } from '../support/child.js';
 import { runNode, scratchDirectory, startLoopbackServer } from '../support/loopback.js';
 import type { Keys } from '../support/programs.js';
+import { requires } from '../support/requires.js';
 import { keyFileOptions, makeKeys, MANDOS_CLIENT } from '../support/programs.js';
 
 const PASSWORD = Buffer.from([0xff, 0x00, 0x0a, 0x20, 0x70, 0x77]);
@@ -243,6 +244,15 @@ test('as a plugin within another process it gives the password, and root rights 
     'info: debug: network hook "hook" (start) is run',
     'info: debug: network hook "hook" (stop) is run',
   ]);
+});
+
+test('a plugin gets the password again after root rights were given up', requires('root'), async t => {
+  const keys = await keysOf(t);
+  const { port } = await startLoopbackServer(t, keys.section);
+  const argv = [...HARMLESS, ...keyFileOptions(keys.keys), `--connect=::1:${port}`];
+  const child = runNode(t, join(import.meta.dirname, 'plugin-child.js'), argv);
+  assert.equal((await child.waitForExit()).code, 0, child.tail());
+  assert.equal(child.stdout, `65534 ${PASSWORD.toString('hex')}\n`.repeat(2), child.tail());
 });
 
 test('a plugin that is not needed any more rejects with the reason, as does one that cannot begin', async t => {

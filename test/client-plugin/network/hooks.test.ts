@@ -96,7 +96,7 @@ test('a hook that does not end is ended, at first politely, and the next one is 
   await until(() => existsSync(join(it.directory, 'b.ready')));
   assert.ok(existsSync(join(it.directory, 'a.term')));
   await it.clock.pass(60_000);
-  await it.clock.pass(2_000);
+  await it.clock.pass(1_000);
   await started;
   assert.deepEqual(it.trace(), ['a start', 'b start', 'c start']);
   assert.deepEqual(it.lines, [
@@ -113,10 +113,10 @@ test('a stop that does not end is ended, and the others are stopped all the same
   await it.hooks.start();
   const stopped = it.hooks.stop();
   await until(() => existsSync(join(it.directory, 'b.ready')));
-  await it.clock.pass(10_000);
+  await it.clock.pass(5_000);
   await stopped;
   assert.deepEqual(it.trace(), ['a start', 'b start', 'b stop', 'a stop']);
-  assert.deepEqual(it.lines, ['warning: network hook "b" (stop) took longer than 10 s, and was ended']);
+  assert.deepEqual(it.lines, ['warning: network hook "b" (stop) took longer than 5 s, and was ended']);
 });
 
 test('what a hook leaves running is its own matter, unless it had to be ended', async t => {
