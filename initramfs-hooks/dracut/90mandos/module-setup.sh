@@ -101,12 +101,13 @@ install_node() {
 
 install_keys() {
     local file
-    install -d -m 0700 "$initdir$KEYS_IN_IMAGE"
+    # "install" alone is the function below.
+    command install -d -m 0700 "$initdir$KEYS_IN_IMAGE"
     for file in "$KEYS"/*; do
-        if [[ -f $file ]]; then install -m 0400 "$file" "$initdir$KEYS_IN_IMAGE/" || return; fi
+        if [[ -f $file ]]; then command install -m 0400 "$file" "$initdir$KEYS_IN_IMAGE/" || return; fi
     done
     printf 'MANDOS_CONFIGURED_OPTIONS="%s"\n' "$(configured_options | tr '\n' ' ')" \
-        > "$initdir$KEYS_IN_IMAGE/client-options"
+        > "$initdir$KEYS_IN_IMAGE/client-options" && chmod 0600 "$initdir$KEYS_IN_IMAGE/client-options"
 }
 
 install_user_files() {
