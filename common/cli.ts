@@ -53,6 +53,7 @@ export class UsageError extends MandosError {
  */
 export function parseCommandLine(program: Program, argv: readonly string[]): CommandLine {
   const values = new Map<string, string[]>();
+  // One after the other: what comes behind `--help` does not matter.
   for (const { name, value } of readOptions(program, argv)) {
     if (name === 'help') return { kind: 'print', text: helpText(program) };
     if (name === 'usage') return { kind: 'print', text: usageText(program) };
@@ -69,8 +70,11 @@ export function lastValue(values: OptionValues, name: string): string | undefine
   return values.get(name)?.at(-1);
 }
 
-/** The options one after the other, so that what comes behind `--help` does not matter. */
-function* readOptions(
+/**
+ * The options one after the other, for a program to which their order matters.
+ * @throws UsageError at the first that cannot be understood
+ */
+export function* readOptions(
   program: Program,
   argv: readonly string[],
 ): Generator<{ readonly name: string; readonly value: string }> {

@@ -6,7 +6,12 @@ import type { Load } from './programs.js';
 
 /** The programs of the initramfs (boot.cjs). */
 const PROGRAMS: Readonly<Record<BootProgram, Load>> = {
+  'plugin-runner': () => import('../../client-plugin/plugin-runner/run-plugin-runner.js'),
+  'mandos-to-cryptroot-unlock': () => import('../../client-plugin/unlock/main.js'),
   'mandos-client': () => import('../../client-plugin/run-client.js'),
+  'password-prompt': () => import('../../client-plugin/prompts/run-password-prompt.js'),
+  'askpass-fifo': () => import('../../client-plugin/prompts/run-askpass-fifo.js'),
+  plymouth: () => import('../../client-plugin/prompts/run-plymouth.js'),
 };
 
 export function main(calledAs: string, argv: readonly string[]): Promise<void> {

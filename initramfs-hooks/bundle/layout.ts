@@ -2,7 +2,12 @@
 
 /** Programs of the initramfs, and where each lies below `lib/mandos`: a link to the launcher. */
 export const BOOT_LINKS = {
+  'plugin-runner': 'plugin-runner',
+  'mandos-to-cryptroot-unlock': 'mandos-to-cryptroot-unlock',
   'mandos-client': 'plugins.d/mandos-client',
+  'password-prompt': 'plugins.d/password-prompt',
+  'askpass-fifo': 'plugins.d/askpass-fifo',
+  plymouth: 'plugins.d/plymouth',
 } as const;
 
 export type BootProgram = keyof typeof BOOT_LINKS;

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { checkMain } from '../../client-plugin/check/main.js';
 import { lastValue, parseCommandLine, UsageError } from '../../common/cli.js';
 import type { Program } from '../../common/cli.js';
 import { describeError, MandosError } from '../../common/errors.js';
@@ -47,6 +48,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     }
     if (command === 'check') {
       const { checkMain } = await import('../../client-plugin/check/main.js');
+      await checkMain(args);
+      return;
+    }
+    if (command === 'check') {
       await checkMain(args);
       return;
     }

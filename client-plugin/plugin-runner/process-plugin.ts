@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, fchownSync } from 'node:fs';
+import { getuid } from 'node:process';
+import { describeError, MandosError } from '../../common/errors.js';
+import { openPipe } from '../../common/libc-files.js';
+import { PASSWORD_LIMIT_BYTES, PasswordPipe } from '../password-pipe.js';
+import type { Privileges } from '../privileges.js';
+
+/** How long a plugin may take to tidy up after SIGTERM. */
+const TERMINATION_LIMIT_MS = 5_000;
+
+/** How to start a plugin that is a program of its own. */
+export interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Whom root starts it as. */
+  readonly userId: number;
+  readonly groupId: number;
+}
+
+/** What a plugin that is a process is watched with. */
+export interface Watch {
+  readonly privileges: Privileges;
+  /** Ends the plugin: SIGTERM, and SIGKILL when that does not help. */
+  readonly signal: AbortSignal;
+  readonly started: (pid: number) => void;
+}
+
+/**
+ * Runs a plugin as a process, with this one's standard input, standard error and working directory.
+ * @returns what it has printed, when it has ended with status 0 and its output is closed
+ * @throws MandosError PLUGIN_START, PLUGIN_STATUS, PLUGIN_SIGNAL, PLUGIN_OUTPUT; the signal's reason when that has
+ * ended it; rejects only when the process is gone
+ */
+export async function runProcess(command: Command, watch: Watch): Promise<Uint8Array> {
+  const { privileges, signal, started } = watch;
+  signal.throwIfAborted();
+  const { child, read } = start(command, privileges);
+  const send = (name: NodeJS.Signals) => privileges.asRoot(() => child.kill(name));
+  const output = new PasswordPipe(read, () => send('SIGKILL'));
+  let killing: NodeJS.Timeout | undefined;
+  const abort = () => {
+    // A grandchild that has the pipe too is not waited for.
+    output.discard();
+    send('SIGTERM');
+    killing = setTimeout(() => send('SIGKILL'), TERMINATION_LIMIT_MS);
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await ended(child, started);
+    await output.closed;
+    signal.throwIfAborted();
+    return output.take();
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    if (!output.isTooLong) throw error;
+    const text = `ended, since it printed more than ${PASSWORD_LIMIT_BYTES} bytes`;
+    throw new MandosError('PLUGIN_OUTPUT', text, { cause: error });
+  } finally {
+    signal.removeEventListener('abort', abort);
+    clearTimeout(killing);
+    output.discard();
+  }
+}
+
+function start(command: Command, privileges: Privileges): { child: ChildProcess; read: number } {
+  const { file, args, environment, userId, groupId } = command;
+  const { read, write } = openPipe();
+  try {
+    const child = privileges.asRoot(() => {
+      const ids = getuid?.() === 0 ? { uid: userId, gid: groupId } : {};
+      // A shell script that writes to /dev/stdout opens the pipe again, as the user that it runs as.
+      if (ids.uid !== undefined) fchownSync(write, ids.uid, ids.gid);
+      return spawn(file, args, { env: environment, stdio: ['inherit', write, 'inherit'], ...ids });
+    });
+    return { child, read };
+  } catch (error) {
+    closeSync(read);
+    throw cannotStart(error);
+  } finally {
+    closeSync(write);
+  }
+}
+
+/** Settles when the process is gone: rejects unless its status is 0. */
+function ended(child: ChildProcess, started: (pid: number) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once('error', error => reject(cannotStart(error)));
+    child.once('exit', (status, signal) => {
+      if (status === 0) resolve();
+      else if (signal) reject(new MandosError('PLUGIN_SIGNAL', `ended by ${signal}`));
+      else reject(new MandosError('PLUGIN_STATUS', `ended with status ${status}`));
+    });
+    if (child.pid !== undefined) started(child.pid);
+  });
+}
+
+function cannotStart(error: unknown): MandosError {
+  return new MandosError('PLUGIN_START', `cannot be started: ${describeError(error)}`, { cause: error });
+}

@@ -1,0 +1,82 @@
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { parseCommandLine, UsageError } from '../../common/cli.js';
+import type { Program } from '../../common/cli.js';
+import { describeError, MandosError } from '../../common/errors.js';
+import { makeFifo } from '../../common/libc-files.js';
+import { SystemCallError } from '../../common/libc.js';
+import { PASSWORD_LIMIT_BYTES, PasswordPipe } from '../password-pipe.js';
+import type { InProcessPlugin } from '../plugin.js';
+import { runAsProgram } from './plugin-program.js';
+
+/** Where askpass of cryptsetup's initramfs takes passwords too. */
+const FIFO = '/lib/cryptsetup/passfifo';
+const FIFO_MODE = 0o600;
+
+/** The command line of askpass-fifo(8mandos). */
+export const PROGRAM: Program = {
+  name: 'askpass-fifo',
+  summary: `Prints the password that something else writes to ${FIFO}.`,
+  usage: ['[OPTION]...'],
+  options: [
+    { name: 'debug', help: 'Say in detail what is done' },
+    { name: 'help', short: '?', help: 'Show this help and exit' },
+    { name: 'usage', help: 'Show a short usage message and exit' },
+    { name: 'version', short: 'V', help: 'Show the version and exit' },
+  ],
+  notes: `Exit status: 0 with what was written, byte for byte; 69 without the directory of the FIFO; 1 for other
+faults; 64 for a wrong command line.
+`,
+};
+
+/** sysexits(3), as the original. */
+const EX_UNAVAILABLE = 69;
+
+/** Waits for the first that writes to the FIFO and closes it. */
+export const askpassFifoPlugin: InProcessPlugin = async (argv, { log, signal, privileges }) => {
+  const commandLine = parseCommandLine(PROGRAM, argv);
+  if (commandLine.kind === 'print') throw new UsageError('--help, --usage and --version get no password');
+  signal.throwIfAborted();
+  const pipe = new PasswordPipe(privileges.asRoot(openFifo), () => {});
+  const abort = () => pipe.discard();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    log.debug(`waiting for a password in ${FIFO}`);
+    await pipe.closed;
+    signal.throwIfAborted();
+    if (pipe.isTooLong)
+      throw new MandosError('FIFO', `more than ${PASSWORD_LIMIT_BYTES} bytes were written to ${FIFO}`);
+    return pipe.take();
+  } finally {
+    signal.removeEventListener('abort', abort);
+    pipe.discard();
+  }
+};
+
+/** Without waiting for a writer: for its beginning and end, the reader is woken up. */
+function openFifo(): number {
+  let descriptor: number | undefined;
+  try {
+    makeIfMissing();
+    descriptor = openSync(FIFO, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (fstatSync(descriptor).isFIFO()) return descriptor;
+  } catch (error) {
+    const isMissing = error instanceof SystemCallError && error.errorName === 'ENOENT';
+    const text = `cannot open the FIFO ${FIFO}: ${describeError(error)}`;
+    throw new MandosError(isMissing ? 'FIFO_DIRECTORY' : 'FIFO', text, { cause: error });
+  }
+  closeSync(descriptor);
+  throw new MandosError('FIFO', `${FIFO} is not a FIFO: remove it, and it will be made`);
+}
+
+function makeIfMissing(): void {
+  try {
+    makeFifo(FIFO, FIFO_MODE);
+  } catch (error) {
+    if (!(error instanceof SystemCallError) || error.errorName !== 'EEXIST') throw error;
+  }
+}
+
+/** askpass-fifo as a program. */
+export function main(argv: readonly string[]): Promise<void> {
+  return runAsProgram(PROGRAM, askpassFifoPlugin, argv, { FIFO_DIRECTORY: EX_UNAVAILABLE });
+}
