@@ -160,7 +160,8 @@ wait "$UNLOCK"; echo "unlock ended: $?"
     const file = join(this.#control, 'looks');
     const seen = () => (existsSync(file) ? statSync(file).size : 0);
     const enough = seen() + times;
-    for (let endMs = Date.now() + DEFAULT_WAIT_MS; seen() < enough;) {
+    const endMs = Date.now() + DEFAULT_WAIT_MS;
+    while (seen() < enough) {
       if (Date.now() > endMs) throw new Error(`it does not look: ${this.console.tail()}`);
       await new Promise(resolve => {
         setTimeout(resolve, 20);
