@@ -53,7 +53,7 @@ async function search(
   timeoutMs: number,
   log: Log,
 ): Promise<{ readonly password: Uint8Array; readonly server: string }> {
-  const options = bootOptions(subject.configuration?.content?.toString() ?? '');
+  const options = bootOptions(subject);
   // Loaded only here: what is not asked for need not have a network, nor libgnutls.
   const { obtain } = await import('../ask-servers.js');
   const { password, target } = await boundedSearch(

@@ -1,38 +1,64 @@
 import { parseCommandLine } from '../../common/cli.js';
+import { describeError } from '../../common/errors.js';
 import { clientOptions, PROGRAM } from '../options.js';
 import type { ClientOptions } from '../options.js';
+import { readConfig } from '../plugin-runner/config-file.js';
+import type { Word } from '../plugin-runner/config-file.js';
+import { applyOption, defaultOptions, optionsFor } from '../plugin-runner/settings.js';
+import type { Subject } from './subject.js';
 
-/** What plugin-runner.conf tells mandos-client, as words of a command line (plugin-runner(8mandos)). */
-export function clientWords(configuration: string): string[] {
-  const words = configuration
-    .split('\n')
-    .flatMap(line => line.replace(/#.*/, '').split(/\s+/))
-    .filter(word => word !== '');
-  const lists: string[] = [];
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i] ?? '';
-    const [, name = '', attached] = /^(--options-for|--global-options|-o|-g)=?([^]*)$/.exec(word) ?? [];
-    if (name === '') continue;
-    const value = attached === undefined || attached === '' ? (words[++i] ?? '') : attached;
-    if (name === '--global-options' || name === '-g') lists.push(value);
-    else if (value.startsWith('mandos-client:')) lists.push(value.slice('mandos-client:'.length));
+const CLIENT = 'mandos-client';
+
+/** What a plugin-runner.conf says of mandos-client. */
+export interface Configuration {
+  /** The words of its command line. */
+  readonly words: readonly string[];
+  readonly isDisabled: boolean;
+  /** What the plugin runner ignores, and why. */
+  readonly faults: readonly string[];
+}
+
+/** Reads a plugin-runner.conf as the plugin runner does. */
+export function readConfiguration(text: string): Configuration {
+  const options = defaultOptions();
+  const faults: string[] = [];
+  const fault = ({ text: word, line }: Word, why: string) =>
+    faults.push(`line ${line}: "${word}" is ignored: ${why}`);
+  for (const { name, value, place } of readConfig(text, fault)) {
+    try {
+      applyOption(options, name, value);
+    } catch (error) {
+      fault(place, describeError(error));
+    }
   }
-  return lists.flatMap(list => list.split(',')).filter(word => word !== '');
+  return {
+    words: optionsFor(options, CLIENT),
+    isDisabled: options.plugins.get(CLIENT)?.isEnabled === false,
+    faults,
+  };
+}
+
+/** The words that mandos-client is started with by an image: with systemd there is no plugin runner. */
+export function imageWords({ image, configuration }: Subject): readonly string[] {
+  const file = image.tree.file('conf/conf.d/mandos/client-options');
+  const [, words] = /^MANDOS_CONFIGURED_OPTIONS="([^"]*)"$/m.exec(file?.content?.toString() ?? '') ?? [];
+  if (words !== undefined) return words.split(' ').filter(word => word !== '');
+  return readConfiguration(configuration?.content?.toString() ?? '').words;
 }
 
 /**
  * The options that mandos-client has at boot.
  * @throws UsageError: it would not start with them
  */
-export function bootOptions(configuration: string): ClientOptions {
-  const commandLine = parseCommandLine(PROGRAM, clientWords(configuration));
+export function bootOptions(subject: Subject): ClientOptions {
+  const commandLine = parseCommandLine(PROGRAM, imageWords(subject));
   return clientOptions(commandLine.kind === 'run' ? commandLine.values : new Map());
 }
 
 /** Which interfaces the client uses at boot, by name; all when the configuration does not say, or is at fault. */
-export function chooseByName(configuration: string): (name: string) => boolean {
+export function isInterfaceUsed(subject: Subject): (name: string) => boolean {
   try {
-    const { names } = bootOptions(configuration).interfaces;
+    const { names } = bootOptions(subject).interfaces;
     return name => names.length === 0 || names.includes(name);
   } catch {
     return () => true;

@@ -100,14 +100,20 @@ function programFiles(files: HostFiles, programs: string | undefined): HostCopy[
   );
 }
 
-/** What starts the client: initramfs-tools' scripts; dracut's are looked at in the image only. */
+/** What starts the client: initramfs-tools' scripts, and dracut's units. */
 function startFiles(files: HostFiles): HostCopy[] {
-  const scripts = '/usr/share/initramfs-tools/scripts';
-  return files
-    .list(scripts)
-    .map(stage => `${stage}/mandos`)
-    .filter(name => files.isFile(`${scripts}/${name}`))
-    .map(name => files.copy('start', `${scripts}/${name}`, `scripts/${name}`));
+  const [scripts, module] = ['/usr/share/initramfs-tools/scripts', '/usr/lib/dracut/modules.d/90mandos'];
+  return [
+    ...files
+      .list(scripts)
+      .map(stage => `${stage}/mandos`)
+      .filter(name => files.isFile(`${scripts}/${name}`))
+      .map(name => files.copy('start', `${scripts}/${name}`, `scripts/${name}`)),
+    ...files
+      .list(module)
+      .filter(name => /\.(path|service)$/.test(name))
+      .map(name => files.copy('start', `${module}/${name}`, `usr/lib/systemd/system/${name}`)),
+  ];
 }
 
 /** Interfaces that are devices, not made by software: the others are network hooks' business. */

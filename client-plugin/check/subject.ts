@@ -50,7 +50,8 @@ export function subjectOf(image: Image, host: Host): Subject {
 }
 
 function generatorOf({ tree }: Image): Generator {
-  if (tree.resolve('usr/lib/dracut') ?? tree.resolve('lib/dracut')) return 'dracut';
+  if (['usr/lib/dracut', 'lib/dracut', 'usr/lib/initrd-release'].some(path => tree.resolve(path)))
+    return 'dracut';
   return tree.resolve('scripts') ? 'initramfs-tools' : 'other';
 }
 

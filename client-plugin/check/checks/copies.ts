@@ -8,6 +8,7 @@ import { STARTER } from './start.js';
 
 /** Names that a message gives. */
 const SHOWN = 3;
+const PLUGINS = 'lib/mandos/plugins.d';
 
 /** Whether the image has what the system has now, by content: times tell nothing of what was copied. */
 export function checkCopies(subject: Subject): Finding[] {
@@ -18,8 +19,15 @@ export function checkCopies(subject: Subject): Finding[] {
 }
 
 /** What the administrator has written: with an old one the boot may fail. */
-function settingsGroup({ image, host, update }: Subject, group: CopyGroup): Finding[] {
-  const copies = host.copies.filter(copy => copy.group === group);
+function settingsGroup({ image, host, update, generator }: Subject, group: CopyGroup): Finding[] {
+  const copies = host.copies.filter(
+    // Under systemd, which asks for passwords itself, there is no other plugin than the client.
+    ({ group: its, imagePath }) =>
+      its === group &&
+      (generator !== 'dracut' ||
+        !imagePath.startsWith(`${PLUGINS}/`) ||
+        imagePath === `${PLUGINS}/mandos-client`),
+  );
   if (copies.length === 0) return [];
   const unreadable = copies.filter(({ fault }) => fault !== undefined);
   const missing = copies.filter(({ imagePath }) => image.tree.file(imagePath) === undefined);
@@ -49,7 +57,7 @@ function report(group: CopyGroup, copies: readonly HostCopy[], what: string): Fi
 
 /** Hooks and plugins in the image that the system has no more: they are still run at boot. */
 function leftOver({ image, host, update }: Subject, group: CopyGroup): Finding[] {
-  const directory = group === 'plugins' ? 'lib/mandos/plugins.d' : 'lib/mandos/network-hooks.d';
+  const directory = group === 'plugins' ? PLUGINS : 'lib/mandos/network-hooks.d';
   const wanted = new Set(host.copies.map(({ imagePath }) => imagePath));
   const gone = image.tree.list(directory).filter(name => {
     const path = `${directory}/${name}`;
@@ -67,7 +75,9 @@ function leftOver({ image, host, update }: Subject, group: CopyGroup): Finding[]
 /** What the package brings: an older state still works. */
 function programsGroup({ image, host, update, generator }: Subject): Finding[] {
   const copies = host.copies.filter(
-    ({ group }) => group === 'programs' || (group === 'start' && generator === 'initramfs-tools'),
+    ({ group, imagePath }) =>
+      group === 'programs' ||
+      (group === 'start' && imagePath.startsWith('scripts/') === (generator === 'initramfs-tools')),
   );
   if (host.programs === undefined)
     return [
@@ -76,9 +86,12 @@ function programsGroup({ image, host, update, generator }: Subject): Finding[] {
         'mandos-ts-client is not installed here, so that nothing tells whether they are current',
       ),
     ];
-  // The script that starts the client is another check's.
+  // What starts the client is another check's.
   const missing = copies.filter(
-    ({ imagePath }) => imagePath !== STARTER && image.tree.file(imagePath) === undefined,
+    ({ imagePath }) =>
+      imagePath !== STARTER &&
+      !imagePath.startsWith('usr/lib/systemd/') &&
+      image.tree.file(imagePath) === undefined,
   );
   const old = differing(copies, image.tree);
   if (missing.length > 0) {

@@ -1,5 +1,5 @@
 import { listed } from '../../../common/listed.js';
-import { chooseByName } from '../client-words.js';
+import { isInterfaceUsed } from '../client-words.js';
 import { fail, ok, warning } from '../finding.js';
 import type { Finding } from '../finding.js';
 import type { Subject } from '../subject.js';
@@ -72,11 +72,12 @@ function kernelModules({ image, host }: Subject, release: string): KernelModules
 }
 
 /** The drivers of this machine's network interfaces, as far as the client is to use them. */
-function driverFindings({ host, update, configuration }: Subject, kernel: KernelModules): Finding[] {
-  const isChosen = chooseByName(configuration?.content?.toString() ?? '');
+function driverFindings(subject: Subject, kernel: KernelModules): Finding[] {
+  const { host, update } = subject;
+  const isUsed = isInterfaceUsed(subject);
   return host.interfaces.flatMap(({ name, modules, wireless }) => {
     // Wi-Fi takes a network hook, which names the modules.
-    if (wireless || !isChosen(name)) return [];
+    if (wireless || !isUsed(name)) return [];
     const missing = [...new Set(modules.flatMap(module => kernel.missingFor(module)))];
     if (missing.length === 0) return [];
     return [

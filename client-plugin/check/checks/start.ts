@@ -3,6 +3,7 @@ import type { Finding } from '../finding.js';
 import type { Subject } from '../subject.js';
 
 const SYSTEMD_UNITS = 'usr/lib/systemd/system';
+const WANTED = 'sysinit.target.wants/ask-password-mandos.path';
 const PREMOUNT = 'scripts/init-premount';
 /** initramfs-tools' script that starts the client. */
 export const STARTER = `${PREMOUNT}/mandos`;
@@ -29,8 +30,8 @@ export function checkStart(subject: Subject): Finding[] {
     case 'dracut':
       for (const unit of ['ask-password-mandos.path', 'ask-password-mandos.service'])
         if (!tree.file(`${SYSTEMD_UNITS}/${unit}`)) absent.push(`no /${SYSTEMD_UNITS}/${unit}`);
-      if (!tree.resolve(`${SYSTEMD_UNITS}/sysinit.target.wants/ask-password-mandos.path`))
-        absent.push('no sysinit.target.wants/ask-password-mandos.path, which starts it');
+      if (![SYSTEMD_UNITS, 'etc/systemd/system'].some(directory => tree.resolve(`${directory}/${WANTED}`)))
+        absent.push(`no ${WANTED}, which starts it`);
       needProgram('lib/mandos/password-agent');
       break;
     case 'other':

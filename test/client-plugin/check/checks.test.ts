@@ -142,14 +142,24 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'options that mandos-client refuses',
-    change: ({ tree, host }) => {
-      const text = '--options-for=mandos-client:--conect=192.0.2.1:4711,--debug\n';
-      put(host, 'etc/mandos/plugin-runner.conf', text);
-      put(tree, 'conf/conf.d/mandos/plugin-runner.conf', text);
-    },
+    change: configured('--options-for=mandos-client:--conect=192.0.2.1:4711,--debug\n'),
     check: 'configuration',
     level: 'FAIL',
     says: /^mandos-client does not start with what \/etc\/mandos\/plugin-runner\.conf of the image tells it \(unknown option '--conect'/,
+  },
+  {
+    name: 'words that the plugin runner does not know',
+    change: configured('--disable=plymouth --dissable=x\n'),
+    check: 'configuration',
+    level: 'warning',
+    says: /^\/etc\/mandos\/plugin-runner\.conf of the image, line 1: "--dissable=x" is ignored: unknown option/,
+  },
+  {
+    name: 'a client that is disabled',
+    change: configured('--disable=mandos-client\n'),
+    check: 'configuration',
+    level: 'FAIL',
+    says: `/etc/mandos/plugin-runner.conf of the image disables mandos-client: take --disable out, then ${UPDATE}`,
   },
   {
     name: 'a network hook that is not in the image',
@@ -433,6 +443,14 @@ function replace(file_: string, by: string): void {
   copyFileSync(by, file_);
 }
 
+/** Another configuration, on the system and in the image. */
+function configured(text: string) {
+  return ({ host, tree }: Scene) => {
+    put(host, 'etc/mandos/plugin-runner.conf', text);
+    put(tree, 'conf/conf.d/mandos/plugin-runner.conf', text);
+  };
+}
+
 /** Another node, on the system and in the image. */
 function node(parts: { needed?: string[]; text: string }) {
   return ({ host, tree }: Scene) => {
@@ -509,24 +527,46 @@ test("dracut's images are looked at by their units", requires('cpio'), async t =
   const scene = makeScene(t, KEYS);
   for (const path of ['scripts', 'cryptroot', 'usr/lib/cryptsetup'])
     rmSync(join(scene.tree, path), { recursive: true });
+  rmSync(join(scene.tree, 'usr/lib/mandos/plugins.d/token'));
+  rmSync(join(scene.tree, 'conf/conf.d/mandos/plugin-runner.conf'));
+  put(scene.host, 'etc/mandos/plugin-runner.conf', '-o mandos-client:--retry=5,--debug # comment\n');
+  put(scene.tree, 'conf/conf.d/mandos/client-options', 'MANDOS_CONFIGURED_OPTIONS="--retry=5 --debug "\n');
   put(scene.tree, 'usr/lib/dracut/build-parameter.txt', '');
   put(scene.tree, 'etc/crypttab', 'root UUID=1 none luks\n');
   link(scene.tree, 'usr/lib/mandos/password-agent', 'mandos-boot');
   const units = 'usr/lib/systemd/system';
-  for (const unit of ['ask-password-mandos.path', 'ask-password-mandos.service'])
-    put(scene.tree, `${units}/${unit}`, '');
-  pack(scene);
-  const [problem, ...others] = problems(await findings(scene));
+  for (const unit of ['ask-password-mandos.path', 'ask-password-mandos.service']) {
+    put(scene.tree, `${units}/${unit}`, '[Unit]\n');
+    put(scene.host, `usr/lib/dracut/modules.d/90mandos/${unit}`, '[Unit]\n');
+  }
+  const said = async () => {
+    pack(scene);
+    return problems(await findings(scene)).map(
+      ({ check, level, message }) => `${level} ${check}: ${message}`,
+    );
+  };
+  const update = `run "dracut --force ${scene.image} ${RELEASE}"`;
+  const wanted = 'sysinit.target.wants/ask-password-mandos.path';
+  assert.deepEqual(await said(), [
+    `FAIL start: the client is not started at boot, as the image has no ${wanted}, which starts it: ${update}`,
+  ]);
+  link(scene.tree, `etc/systemd/system/${wanted}`, '/usr/lib/systemd/system/ask-password-mandos.path');
+  assert.deepEqual(await said(), []);
+
+  put(scene.host, 'etc/mandos/plugin-runner.conf', '-o mandos-client:--retry=6\n');
+  put(scene.host, 'usr/lib/dracut/modules.d/90mandos/ask-password-mandos.service', '[Service]\n');
+  put(scene.tree, 'conf/conf.d/mandos/client-options', 'MANDOS_CONFIGURED_OPTIONS="--retry=5 --bugs "\n');
+  const found = await said();
+  assert.match(found[0] ?? '', /^FAIL configuration: .* is not as in the image, which has an older state/);
   assert.match(
-    `${problem?.check}: ${problem?.message}`,
-    new RegExp(
-      `^start: .*no sysinit\\.target\\.wants/ask-password-mandos\\.path, which starts it: run "dracut --force .*initrd\\.img-${RELEASE} ${RELEASE}"$`,
-    ),
+    found[1] ?? '',
+    /^FAIL configuration: mandos-client does not start with .*unknown option '--bugs'/,
   );
-  assert.deepEqual(others, []);
-  link(scene.tree, `${units}/sysinit.target.wants/ask-password-mandos.path`, '../ask-password-mandos.path');
-  pack(scene);
-  assert.deepEqual(problems(await findings(scene)), []);
+  assert.match(
+    found[2] ?? '',
+    /^warning programs: the image has another version of .*ask-password-mandos\.service than/,
+  );
+  assert.equal(found.length, 3);
 });
 
 test('all images are checked, the newest kernel first, and leftovers are none', requires('cpio'), async t => {
