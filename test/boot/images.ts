@@ -46,51 +46,61 @@ export async function clevisImage(): Promise<Image> {
   });
 }
 
-export interface OwnImageOptions extends Pick<ImageOptions, 'name' | 'files' | 'volumes'> {
+export interface OwnImageOptions extends Pick<ImageOptions, 'name' | 'files' | 'volumes' | 'append'> {
   readonly tree?: Tree;
+  /** What is on the machine before the package is installed. */
+  readonly prepare?: string;
   /** What the administrator does once the package is installed. Without it, the package's own image is booted. */
   readonly configure?: string;
-  /** How the image is made after that. */
-  readonly make?: string;
 }
 
 /** A machine with this project's client, installed by dpkg. */
 export async function ownImage(options: OwnImageOptions = { name: 'own' }): Promise<Image> {
-  const { configure, make = MAKE } = options;
+  const { prepare = '', configure } = options;
   return await makeImage({
     ...options,
     tree: options.tree ?? 'base',
     setup: `
-      ${existsSync(PACKAGES) ? 'dpkg --install $IN/*.deb' : BY_HAND}
+      ${prepare}
+      dpkg --install $IN/*.deb
       ${SECTION}
-      ${configure === undefined ? '' : `${configure}\n${make}`}`,
+      ${configure === undefined ? '' : `${configure}\n${MAKE}`}`,
     files: {
       ...options.files,
       password: { content: PASSWORD },
       'nodejs.deb': { path: await nodePackage() },
-      ...(existsSync(PACKAGES)
-        ? { 'client.deb': { path: clientPackage() } }
-        : { checkout: { path: join(ROOT, 'initramfs-hooks') }, bundle: { path: join(ROOT, 'dist/bundle') } }),
+      'client.deb': { path: clientPackage() },
     },
   });
 }
 
-// Until there are packages.
-const BY_HAND = `
-  dpkg --install $IN/nodejs.deb
-  to=/usr/lib/x86_64-linux-gnu/mandos
-  mkdir -p /etc/keys/mandos /etc/mandos/plugins.d /etc/mandos/network-hooks.d $to
-  chmod 700 /etc/keys/mandos
-  cp -a $IN/bundle/. $to/
-  for tool in mandos-keygen mandos-initramfs; do ln -s ../..$to/mandos-tools /usr/sbin/$tool; done
-  cp -a $IN/checkout/initramfs-tools/scripts $IN/checkout/initramfs-tools/conf-hooks.d /usr/share/initramfs-tools/
-  install -m 755 $IN/checkout/initramfs-tools/hook /usr/share/initramfs-tools/hooks/mandos
-  mandos-keygen
-  ${MAKE}`;
+/** A machine with dracut, and this project's client. */
+export async function dracutImage(): Promise<Image> {
+  return await ownImage({
+    name: 'own-dracut',
+    tree: 'dracut',
+    append: 'rd.luks.name=00000000-0000-4000-8000-000000000001=root root=/dev/mapper/root rd.shell=0',
+    prepare: `cat >/etc/dracut.conf.d/machine.conf <<'END'\n${DRACUT}END`,
+  });
+}
+
+/** The tree is not the running machine that dracut would look at. */
+const DRACUT = `
+hostonly=yes
+hostonly_mode=sloppy
+hostonly_cmdline=no
+hostonly_default_device=no
+early_microcode=no
+compress=zstd
+add_dracutmodules+=" systemd crypt dm "
+filesystems+=" ext4 "
+add_drivers+=" virtio_blk virtio_net virtio_pci virtio_rng dm_mod dm_crypt xts aesni_intel ext4 ipv6 "
+`;
 
 /** The client's package, of \`npm run package\`. */
 function clientPackage(): string {
-  const file = readdirSync(PACKAGES).find(name => /^mandos-ts-client_.*\.deb$/.test(name));
+  const files = existsSync(PACKAGES) ? readdirSync(PACKAGES) : [];
+  const file = files.find(name => /^mandos-ts-client_.*\.deb$/.test(name));
   if (file === undefined)
     throw new Error(`${PACKAGES} has no mandos-ts-client package: run "npm run package"`);
   return join(PACKAGES, file);

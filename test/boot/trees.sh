@@ -15,8 +15,9 @@ shift
 readonly RELEASE=bookworm
 # Longer than this, and the mirror is to blame: say so instead of waiting for ever.
 readonly LIMIT_SECONDS=1500
-# The cloud kernel has virtio, dm-crypt and AES as modules. The rest is what every encrypted machine has.
-readonly BASE=linux-image-cloud-amd64,initramfs-tools,cryptsetup-initramfs,busybox,iproute2,zstd,kmod,udev,e2fsprogs
+# The cloud kernel has virtio, dm-crypt and AES as modules. Most of the rest is what every encrypted machine has;
+# binutils is what this project's package depends on beside that, and dpkg does not download.
+readonly BASE=linux-image-cloud-amd64,initramfs-tools,cryptsetup-initramfs,busybox,iproute2,zstd,kmod,udev,e2fsprogs,binutils
 cache=${MANDOS_BOOT_CACHE:-/var/cache/mandos-ts-test/boot}
 
 # "base: packages", "other: from base, packages": a tree is made again when its line is another one.
