@@ -9,7 +9,14 @@ export const FIRST_PAUSE_MS = 30_000;
 export const LONGEST_PAUSE_MS = 600_000;
 
 /** Faults that no time and no server will mend. */
-const HOPELESS = new Set(['KEY_FILE', 'TLS_KEY']);
+const HOPELESS_CODES = new Set(['KEY_FILE', 'TLS_KEY', 'PLUGIN_DIRECTORY', 'USAGE']);
+
+/** Whether a search can never bring anything; of several ways to look, none may be left. */
+function isHopeless(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.every(isHopeless);
+  if (!(error instanceof MandosError)) return false;
+  return HOPELESS_CODES.has(error.code) || (error.code === 'NO_PASSWORD' && isHopeless(error.cause));
+}
 
 /** Looks for a password; settles only after it has tidied up. */
 export type Obtain = (log: Log, signal: AbortSignal) => Promise<Uint8Array>;
@@ -37,7 +44,7 @@ export async function searchPasswords(
     isFirst = false;
     const password = await obtain(searchLog, signal).catch((error: unknown) => {
       signal.throwIfAborted();
-      if (error instanceof MandosError && HOPELESS.has(error.code)) throw error;
+      if (isHopeless(error)) throw error;
       const again = `looking again in ${pauseMs / 1000} s`;
       dropRepeats(log, said).warning(`no password: ${describeError(error)}; ${again}`);
       return undefined;

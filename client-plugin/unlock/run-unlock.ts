@@ -11,16 +11,16 @@ export interface UnlockRun {
   readonly cryptroot: Pick<Cryptroot, 'look' | 'answer'>;
   readonly obtain: Obtain;
   readonly log: Log;
+  /** Nobody needs the volumes any more. */
+  readonly signal: AbortSignal;
 }
 
 /**
- * Unlocks the volumes until all are open, or a signal comes.
+ * Unlocks the volumes until all are open, or the signal comes.
  * @returns the exit status: 1 when there can never be a password
  */
-export async function runUnlock({ cryptroot, obtain, log }: UnlockRun): Promise<number> {
+export async function runUnlock({ cryptroot, obtain, log, signal }: UnlockRun): Promise<number> {
   disableCoreDumps();
-  const stop = new AbortController();
-  const forget = onStopSignals(() => stop.abort());
   try {
     await unlockVolumes({
       obtain,
@@ -28,32 +28,12 @@ export async function runUnlock({ cryptroot, obtain, log }: UnlockRun): Promise<
       answer: (question, password) => cryptroot.answer(question, password),
       clock: systemClock,
       log,
-      signal: stop.signal,
+      signal,
     });
     return 0;
   } catch (error) {
-    if (stop.signal.aborted) return 0;
+    if (signal.aborted) return 0;
     log.error(`no password from a server: ${describeError(error)}`);
     return 1;
-  } finally {
-    forget();
   }
-}
-
-/**
- * Runs something at the first signal that asks the program to end; the second one ends it at once.
- * @returns forgets it
- */
-export function onStopSignals(stop: () => void): () => void {
-  let isStopping = false;
-  const listener = () => {
-    if (isStopping) process.exit(1);
-    isStopping = true;
-    stop();
-  };
-  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, listener);
-  return () => {
-    for (const signal of signals) process.off(signal, listener);
-  };
 }

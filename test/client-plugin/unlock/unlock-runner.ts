@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, unlinkSync } from 'node:fs';
 import type { Log } from '../../../common/log.js';
 import { createLog } from '../../../common/log.js';
+import { onEndSignals } from '../../../client-plugin/signals.js';
 import { processPrivileges } from '../../../client-plugin/privileges.js';
 import { consoleSink } from '../../../client-plugin/unlock/console-sink.js';
 import { Cryptroot } from '../../../client-plugin/unlock/cryptroot.js';
@@ -52,4 +53,5 @@ function look(): Scene {
 }
 
 const watched = { look, answer: (...args: Parameters<Cryptroot['answer']>) => cryptroot.answer(...args) };
-process.exit(await runUnlock({ cryptroot: watched, log, obtain }));
+const { signal } = onEndSignals();
+process.exit(await runUnlock({ cryptroot: watched, log, obtain, signal }));
