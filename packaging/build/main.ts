@@ -37,6 +37,8 @@ function readChangelog(): { readonly version: string; readonly timeS: number } {
 const changelog = readChangelog();
 const version = values.revision === undefined ? changelog.version : `${VERSION}-${values.revision}`;
 const timeS = Number(process.env['SOURCE_DATE_EPOCH'] ?? changelog.timeS);
+// What other programs make on the way follows it.
+process.umask(0o022);
 const work = mkdtempSync(join(tmpdir(), 'mandos-package-'));
 try {
   const source = { root: ROOT, version, work };

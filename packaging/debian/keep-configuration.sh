@@ -18,5 +18,5 @@ keep() {
 # put_back FILE: for postinst, and for postrm where the installation did not come so far.
 put_back() {
     rm -f "$1.mandos-new"
-    [ ! -e "$1.mandos-kept" ] && [ ! -L "$1.mandos-kept" ] || mv "$1.mandos-kept" "$1"
+    if [ -e "$1.mandos-kept" ] || [ -L "$1.mandos-kept" ]; then mv "$1.mandos-kept" "$1"; fi
 }

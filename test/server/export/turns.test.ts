@@ -117,7 +117,11 @@ async function settled({ host }: Scene, what: string, isIt: (text: string) => bo
 /** What outlives a server, of each client. A first check is due at another time in each life. */
 async function dump(scene: Scene): Promise<Dump> {
   const all = JSON.parse(await settled(scene, 'a dump', text => text.length > 2)) as Dump;
-  const kept = Object.entries(all).map(([name, { Expires: _, CheckerRunning: __, ...rest }]) => [name, rest]);
+  const isKept = ([key]: [string, unknown]) => key !== 'Expires' && key !== 'CheckerRunning';
+  const kept = Object.entries(all).map(([name, client]) => [
+    name,
+    Object.fromEntries(Object.entries(client).filter(isKept)),
+  ]);
   return Object.fromEntries(kept) as Dump;
 }
 

@@ -1,0 +1,288 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { TestContext } from 'node:test';
+import { after, test } from 'node:test';
+import type { Child } from '../support/child.js';
+import { requires } from '../support/requires.js';
+import { Chroot } from './chroot.js';
+import type { Packages } from './packages.js';
+import { buildPackages, removePackages } from './packages.js';
+
+const NEEDS = requires('root', 'netns', 'debootstrap', 'dpkg-deb', 'strip');
+
+const packages = 'skip' in NEEDS ? undefined : buildPackages();
+const later = 'skip' in NEEDS ? undefined : buildPackages(['--revision=2']);
+after(() => {
+  if (packages) removePackages(packages);
+  if (later) removePackages(later);
+});
+
+/** With packages to install, and with a program in the place of update-initramfs that only says what it is asked. */
+async function startChroot(t: TestContext): Promise<Chroot> {
+  const chroot = await Chroot.start();
+  t.after(() => chroot.stop());
+  await chroot.ok(`
+    dpkg-divert --quiet --local --rename --add /usr/sbin/update-initramfs
+    printf '#!/bin/sh\\necho "image: $*"\\n' >/usr/sbin/update-initramfs
+    chmod 755 /usr/sbin/update-initramfs`);
+  return chroot;
+}
+
+/** The command that installs some of them as an administrator would, with nobody to answer questions. */
+function install(chroot: Chroot, from: Packages | undefined, ...names: (keyof Packages)[]): string {
+  assert.ok(from);
+  for (const name of names) copyFileSync(from[name], chroot.path(`/root/${basename(from[name])}`));
+  return `apt-get -qy --no-install-recommends install ${names.map(name => `/root/${basename(from[name])}`).join(' ')} </dev/null`;
+}
+
+const ORIGINAL = 'apt-get -qy --no-install-recommends install /var/cache/packages/mandos';
+
+const START_BUS = 'mkdir -p /run/dbus; [ -e /run/dbus/pid ] || dbus-daemon --system --fork';
+
+/** The lines of the unit that systemd would run, which is not there. */
+function unitCommand(chroot: Chroot, key: 'ExecStartPre' | 'ExecStart'): string {
+  const unit = readFileSync(chroot.path('/lib/systemd/system/mandos.service'), 'utf8');
+  const [, command] = new RegExp(`^${key}=(.*)$`, 'm').exec(unit) ?? [];
+  assert.ok(command, key);
+  return command;
+}
+
+/** As the unit does it. */
+async function startServer(chroot: Chroot, args = ''): Promise<Child> {
+  await chroot.ok(START_BUS);
+  const more = `DAEMON_ARGS="--no-zeroconf --port=0 --debuglevel=INFO ${args}"`;
+  await chroot.ok(`${more}; ${unitCommand(chroot, 'ExecStartPre')}`);
+  const server = chroot.spawn(`${more}; exec ${unitCommand(chroot, 'ExecStart')}`);
+  await server.waitForOutput(/listening on .*:\d+$/m);
+  return server;
+}
+
+async function startOriginal(chroot: Chroot): Promise<Child> {
+  await chroot.ok(START_BUS);
+  const server = chroot.spawn('exec /usr/sbin/mandos --foreground --no-zeroconf --port=4711 --debug');
+  await server.waitForOutput(/Now listening on address/);
+  return server;
+}
+
+async function stop(server: Child): Promise<void> {
+  server.signal('SIGTERM');
+  assert.equal((await server.waitForExit()).code, 0, server.tail());
+}
+
+/** Whether clients are enabled, by name, as mandos-ctl of the installed package says. */
+async function enabled(chroot: Chroot): Promise<Record<string, boolean>> {
+  await chroot.ok('for i in $(seq 100); do mandos-ctl >/dev/null 2>&1 && exit; sleep 0.1; done; mandos-ctl');
+  const all = JSON.parse(await chroot.ok('mandos-ctl --dump-json')) as Record<string, { Enabled: boolean }>;
+  return Object.fromEntries(Object.entries(all).map(([name, { Enabled }]) => [name, Enabled]));
+}
+
+const section = (name: string, digit: string) =>
+  `[${name}]\nkey_id = ${digit.repeat(64)}\nfingerprint = ${digit.repeat(40)}\nsecret = c2VjcmV0\nchecker = :\n`;
+const CLIENTS = `# Mine.\n[DEFAULT]\ninterval = P1D\n${section('one', '1')}${section('two', '2')}${section('three', '3')}`;
+
+const CONFIGURATION = ['clients.conf', 'mandos.conf', 'plugin-runner.conf'].map(
+  name => `/etc/mandos/${name}`,
+);
+const KEYS = ['pubkey.txt', 'seckey.txt', 'tls-pubkey.pem', 'tls-privkey.pem'].map(
+  name => `/etc/keys/mandos/${name}`,
+);
+
+const read = (chroot: Chroot, path: string) => readFileSync(chroot.path(path), 'utf8');
+const write = (chroot: Chroot, path: string, text: string) => writeFileSync(chroot.path(path), text);
+const readAll = (chroot: Chroot, paths: readonly string[]) => paths.map(path => read(chroot, path));
+
+test(
+  'installed on a new machine: keys, a server that starts, and the password for the client',
+  NEEDS,
+  async t => {
+    const chroot = await startChroot(t);
+    const before = await files(chroot);
+    const said = await chroot.ok(install(chroot, packages, 'server', 'client'));
+    assert.match(said, /^image: -u -k all$/m);
+    assert.equal(
+      await chroot.ok("stat -c '%a %U' /etc/keys/mandos /etc/mandos/clients.conf /var/lib/mandos"),
+      '700 root\n600 root\n700 _mandos\n',
+    );
+    assert.equal(
+      await chroot.ok(`stat -c %a ${KEYS.slice(1, 2).join(' ')} ${KEYS.slice(3).join(' ')}`),
+      '600\n600\n',
+    );
+    assert.match(await chroot.ok('mandos --check'), /^configuration is valid: 0 clients$/m);
+    assert.match(
+      await chroot.ok('mandos --version; mandos-ctl --version; mandos-monitor --version'),
+      /^mandos .*\nmandos-ctl .*\nmandos-monitor /,
+    );
+    assert.equal((await chroot.run('systemd-analyze verify /lib/systemd/system/mandos.service')).output, '');
+    assert.match(await chroot.ok('ls -l /etc/systemd/system/multi-user.target.wants'), /mandos\.service/);
+
+    await chroot.ok(
+      'printf %s "the password" >/root/password; mandos-keygen --passfile=/root/password --no-ssh --name=here >>/etc/mandos/clients.conf',
+    );
+    const server = await startServer(chroot);
+    const [, port] = /listening on .*:(\d+)$/m.exec(server.output) ?? [];
+    await chroot.ok(`mandos-keygen --test --connect=[::1]:${port}`);
+    assert.deepEqual(await enabled(chroot), { here: true });
+    await stop(server);
+
+    await t.test('an upgrade changes neither configuration nor keys nor state', async () => {
+      await chroot.ok('echo "# mine" >>/etc/mandos/mandos.conf');
+      const paths = [...CONFIGURATION, ...KEYS];
+      const contents = readAll(chroot, paths);
+      const state = readFileSync(chroot.path('/var/lib/mandos/clients.mdb'));
+      await chroot.ok(install(chroot, later, 'server', 'client'));
+      assert.match(await chroot.ok('dpkg-query --show mandos-ts mandos-ts-client'), /-2\n.*-2\n$/);
+      assert.deepEqual(readAll(chroot, paths), contents);
+      assert.ok(state.equals(readFileSync(chroot.path('/var/lib/mandos/clients.mdb'))));
+    });
+
+    await t.test(
+      "a server that is running is in nobody's way of an upgrade, and is not left behind by a removal",
+      async () => {
+        const running = await startServer(chroot);
+        const { code, output } = await chroot.run('apt-get -qy remove mandos-ts');
+        assert.notEqual(code, 0);
+        assert.match(output, /is in use by another mandos.*\n.*stays installed/);
+        assert.deepEqual(await enabled(chroot), { here: true });
+        await stop(running);
+      },
+    );
+
+    await t.test('removed, it leaves what an administrator has made; purged, nothing', async () => {
+      const paths = [...CONFIGURATION, ...KEYS];
+      const contents = readAll(chroot, paths);
+      await chroot.ok('apt-get -qy remove mandos-ts mandos-ts-client');
+      assert.deepEqual(readAll(chroot, paths), contents);
+      assert.ok(!existsSync(chroot.path('/usr/sbin/mandos')));
+      await chroot.ok('apt-get -qy purge mandos-ts mandos-ts-client');
+      const left = (await files(chroot)).filter(path => !before.includes(path));
+      assert.deepEqual(left, ['/root/password']);
+    });
+  },
+);
+
+/** What packages and administrators have put anywhere but into logs, caches and dpkg's own place. */
+async function files(chroot: Chroot): Promise<string[]> {
+  const out = await chroot.ok(
+    "find / -xdev ! -path '/var/log/*' ! -path '/var/cache/*' ! -path '/var/lib/dpkg/*' ! -path '/root/*.deb' ! -path '/var/lib/apt/*' ! -name '*-' ! -path '/tmp/*' -print",
+  );
+  return out.trimEnd().split('\n').toSorted();
+}
+
+test(
+  'in the place of the original and back: keys, configuration and disabled clients are kept',
+  NEEDS,
+  async t => {
+    const chroot = await startChroot(t);
+    await chroot.ok(`${ORIGINAL}_*.deb /var/cache/packages/mandos-client_*.deb </dev/null`);
+    write(chroot, '/etc/mandos/clients.conf', CLIENTS);
+    write(chroot, '/etc/mandos/plugin-runner.conf', '# Mine.\n--options-for=mandos-client:--delay=3\n');
+    await chroot.ok('chmod 640 /etc/mandos/clients.conf');
+    const edited = ['/etc/mandos/clients.conf', '/etc/mandos/plugin-runner.conf', ...KEYS];
+    const contents = readAll(chroot, edited);
+    const first = await startOriginal(chroot);
+    await enabled(chroot);
+    await chroot.ok('mandos-ctl --disable two');
+    await stop(first);
+
+    const said = await chroot.ok(install(chroot, packages, 'server', 'client'));
+    assert.match(said, /Removing mandos \(/);
+    assert.match(said, /^image: -u -k all$/m);
+    assert.deepEqual(readAll(chroot, edited), contents);
+    assert.equal(await chroot.ok('stat -c %a /etc/mandos/clients.conf'), '640\n');
+    assert.match(read(chroot, '/etc/mandos/mandos.conf'), /audit_log/, 'what nobody has edited is ours');
+    assert.equal(
+      await chroot.ok('ls /etc/mandos /etc/default | grep -e mandos- -e dpkg- || true'),
+      '',
+      'nothing is left aside',
+    );
+
+    const second = await startServer(chroot);
+    assert.deepEqual(await enabled(chroot), { one: true, two: false, three: true });
+    await chroot.ok('mandos-ctl --disable three');
+    await stop(second);
+
+    await t.test('what is left of its server package can be purged', async () => {
+      await chroot.ok('dpkg --purge mandos');
+      assert.deepEqual(readAll(chroot, edited), contents);
+      const third = await startServer(chroot);
+      assert.deepEqual(await enabled(chroot), { one: true, two: false, three: false });
+      await stop(third);
+    });
+
+    await t.test('back', async () => {
+      await chroot.ok(
+        `${ORIGINAL}_*.deb /var/cache/packages/mandos-client_*.deb -o Dpkg::Options::=--force-confold </dev/null`,
+      );
+      assert.deepEqual(readAll(chroot, edited), contents);
+      const original = await startOriginal(chroot);
+      assert.deepEqual(await enabled(chroot), { one: true, two: false, three: false });
+      await chroot.ok('mandos-ctl --enable two');
+      await stop(original);
+      await chroot.ok('dpkg --purge mandos-ts mandos-ts-client');
+      assert.deepEqual(
+        readAll(chroot, edited),
+        contents,
+        'purging what is left of ours takes nothing from it',
+      );
+      assert.ok(existsSync(chroot.path('/var/lib/mandos/clients.pickle')));
+    });
+
+    await t.test('and here again, by dpkg alone', async () => {
+      const command = install(chroot, later, 'server', 'client').replace(
+        'apt-get -qy install',
+        'dpkg --install',
+      );
+      await chroot.ok(command);
+      assert.deepEqual(readAll(chroot, edited), contents);
+      const again = await startServer(chroot);
+      assert.deepEqual(await enabled(chroot), { one: true, two: true, three: false });
+      await stop(again);
+    });
+  },
+);
+
+test('without a state that can be read nothing is released, and nothing is handed over', NEEDS, async t => {
+  const chroot = await startChroot(t);
+  await chroot.ok(install(chroot, packages, 'server'));
+  write(chroot, '/etc/mandos/clients.conf', CLIENTS);
+
+  await t.test('a damaged state of the original keeps the service from starting', async () => {
+    write(chroot, '/var/lib/mandos/clients.pickle', 'damaged');
+    const { code, output } = await chroot.run(unitCommand(chroot, 'ExecStartPre'));
+    assert.equal(code, 1);
+    assert.match(output, /critical: \/var\/lib\/mandos\/clients\.pickle /);
+    assert.equal(read(chroot, '/var/lib/mandos/clients.pickle'), 'damaged');
+    await chroot.ok('rm /var/lib/mandos/clients.pickle');
+  });
+
+  await t.test('a damaged state of its own keeps the package installed', async () => {
+    await stop(await startServer(chroot));
+    await chroot.ok('truncate -s 100 /var/lib/mandos/clients.mdb');
+    const { code, output } = await chroot.run('apt-get -qy remove mandos-ts');
+    assert.notEqual(code, 0);
+    assert.match(output, /clients\.mdb: is damaged[^]*stays installed/);
+    assert.match(await chroot.ok('dpkg --status mandos-ts'), /^Status: .* installed$/m);
+    await chroot.ok('mv /var/lib/mandos /var/lib/mandos.aside && apt-get -qy remove mandos-ts');
+  });
+});
+
+test('keys from the time before TLS keys stay, and get them', NEEDS, async t => {
+  const chroot = await startChroot(t);
+  await chroot.ok(install(chroot, packages, 'client'));
+  const openPgp = KEYS.slice(0, 2);
+  const contents = readAll(chroot, openPgp);
+  await chroot.ok('rm /etc/keys/mandos/tls-*');
+  assert.match(await chroot.ok('dpkg-reconfigure mandos-ts-client'), /a TLS key was made/);
+  assert.deepEqual(readAll(chroot, openPgp), contents);
+  assert.equal(
+    await chroot.ok('ls /etc/keys/mandos'),
+    'pubkey.txt\nseckey.txt\ntls-privkey.pem\ntls-pubkey.pem\n',
+  );
+  assert.match(await chroot.ok('echo x | mandos-keygen --passfile=- --no-ssh'), /^key_id = [0-9a-f]{64}$/m);
+
+  await chroot.ok('rm /etc/keys/mandos/seckey.txt');
+  const [publicKey] = readAll(chroot, openPgp.slice(0, 1));
+  assert.match(await chroot.ok('dpkg-reconfigure mandos-ts-client'), /does not have all of its keys/);
+  assert.equal(read(chroot, '/etc/keys/mandos/pubkey.txt'), publicKey, 'half a pair is not touched');
+});
