@@ -13,7 +13,7 @@ import {
   hardwareAddress,
   HookDirectory,
   isUp,
-  link,
+  linkOf,
   needing,
   output,
   SHELLS,
@@ -54,10 +54,10 @@ describe('bridge', NEEDS, () => {
       );
       const before = await state(host);
       await hooks.succeed('bridge', 'start');
-      const bridge = await link(host, 'br0');
+      const bridge = await linkOf(host, 'br0');
       assert.equal(bridge?.['address'], await hardwareAddress(host, 'eth0'));
-      assert.equal((await link(host, 'eth0'))?.['master'], 'br0');
-      assert.equal((await link(host, 'eth1'))?.['master'], 'br0');
+      assert.equal((await linkOf(host, 'eth0'))?.['master'], 'br0');
+      assert.equal((await linkOf(host, 'eth1'))?.['master'], 'br0');
       await assertReaches(host, '192.0.2.1');
       await assertReaches(host, '2001:db8::1');
       const routes = await output(host, 'ip', 'route');
@@ -72,7 +72,7 @@ describe('bridge', NEEDS, () => {
       await configure(it, 'IPADDRS="192.0.2.3/24 2001:db8::3/64"\nROUTES="198.51.100.0/24"\n');
       const conf = countedPrograms(it.hooks, ['ip', 'sleep']);
       await configure(it, `${conf}IPADDRS="192.0.2.3/24 2001:db8::3/64"\nROUTES="198.51.100.0/24"\n`);
-      await assertSurvivesKills(it.hooks, 'bridge');
+      await assertSurvivesKills(it.hooks, 'bridge', shell[0] === 'dash' ? ['before', 'late'] : ['late']);
     });
   }
 
@@ -110,7 +110,7 @@ describe('bridge', NEEDS, () => {
     hooks.write('bridge.conf', 'BRIDGE=br0\nPORT_ADDRESSES="eth0 eth1"\n');
     const before = await state(host);
     assert.match(await hooks.fail('bridge', 'start'), /eth1 belongs to another interface/);
-    assert.equal((await link(host, 'eth0'))?.['master'], 'br0', 'the other card is used');
+    assert.equal((await linkOf(host, 'eth0'))?.['master'], 'br0', 'the other card is used');
     await hooks.succeed('bridge', 'stop');
     await assertState(host, before, 'after stop');
   });
@@ -158,7 +158,7 @@ describe('bridge', NEEDS, () => {
     await eventually('the hook waits', () => start.pid > 0);
     await output(host, 'ip', 'link', 'add', 'late0', 'address', '02:00:00:00:00:af', 'type', 'veth');
     assert.equal((await start.waitForExit()).code, 0, start.stderr);
-    assert.equal((await link(host, 'late0'))?.['master'], 'br0');
+    assert.equal((await linkOf(host, 'late0'))?.['master'], 'br0');
     await hooks.succeed('bridge', 'stop');
     await output(host, 'ip', 'link', 'delete', 'late0');
     await assertState(host, before, 'after stop');
@@ -196,7 +196,7 @@ describe('bridge', NEEDS, () => {
     await it.hooks.succeed('bridge', 'start');
     await it.host.interfaces[1]?.remove();
     await it.hooks.succeed('bridge', 'stop');
-    assert.equal(await link(it.host, 'br0'), undefined);
+    assert.equal(await linkOf(it.host, 'br0'), undefined);
     assert.ok(!(await isUp(it.host, 'eth0')));
   });
 

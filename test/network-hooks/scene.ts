@@ -138,7 +138,7 @@ export async function state(host: Host): Promise<Json> {
   const links = await ipJson(host, 'address', 'show');
   return {
     // The queue discipline appears when an interface is up for the first time, and stays.
-    links: links.map(({ qdisc: _, ...link }) => link),
+    links: links.map(entry => ({ ...entry, qdisc: undefined })),
     routes: [...(await ipJson(host, '-4', 'route')), ...(await ipJson(host, '-6', 'route'))],
     files: filesIn(host.runDirectory),
   };
@@ -189,12 +189,12 @@ export function processes(host: Host): string[] {
 }
 
 /** An interface as `ip -json address show` has it, or undefined. */
-export async function link(host: Host, name: string): Promise<Json | undefined> {
+export async function linkOf(host: Host, name: string): Promise<Json | undefined> {
   return (await ipJson(host, 'address', 'show')).find(({ ifname }) => ifname === name);
 }
 
 export async function isUp(host: Host, name: string): Promise<boolean> {
-  const flags = (await link(host, name))?.['flags'];
+  const flags = (await linkOf(host, name))?.['flags'];
   return Array.isArray(flags) && flags.includes('UP');
 }
 
@@ -211,5 +211,5 @@ export function isExecutable(path: string): boolean {
 
 /** The hardware address of an interface. */
 export async function hardwareAddress(host: Host, name: string): Promise<string> {
-  return String((await link(host, name))?.['address']);
+  return String((await linkOf(host, name))?.['address']);
 }
