@@ -22,11 +22,12 @@ export async function main(argv: readonly string[]): Promise<void> {
   endOnCrash(() => log);
   const signals = onEndSignals();
   const { signal } = signals;
+  let privileges = processPrivileges();
   const run = async () => {
     disableCoreDumps();
     const options = readRunnerOptions(argv, message => log.warning(message));
     if (options.debug) log = createLog(sink, 'debug');
-    const privileges = processPrivileges(options.userId, options.groupId);
+    privileges = processPrivileges(options.userId, options.groupId);
     return runPlugins(options, { log, signal, privileges });
   };
   let status = 0;
@@ -44,7 +45,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
   try {
     // Whatever has happened, the machine can be booted by somebody at its console.
-    password ??= await askPassword({ prompt: 'Password: ', controlling: true, signal });
+    password ??= await askPassword({ prompt: 'Password: ', controlling: true, signal, privileges });
     if (!signal.aborted) printOut(password);
   } catch (error) {
     if (!signal.aborted) log.error(describeError(error));

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MandosError } from '../../common/errors.js';
+import type { Privileges } from '../privileges.js';
 import { hidePrompt, showPrompt } from './prompt-line.js';
 import { openTerminal } from './terminal.js';
 import type { Terminal } from './terminal.js';
@@ -19,6 +20,7 @@ export interface Question {
   /** On the controlling terminal, if there is one; else on standard input. */
   readonly controlling: boolean;
   readonly signal: AbortSignal;
+  readonly privileges: Privileges;
 }
 
 /**
@@ -27,10 +29,11 @@ export interface Question {
  * @returns the line without its end, the caller's to overwrite
  * @throws MandosError NO_TERMINAL; the signal's reason when that ends it
  */
-export async function askPassword({ prompt, controlling, signal }: Question): Promise<Uint8Array> {
+export async function askPassword(question: Question): Promise<Uint8Array> {
+  const { prompt, controlling, signal, privileges } = question;
   signal.throwIfAborted();
   for (;;) {
-    const terminal = openTerminal(controlling);
+    const terminal = openTerminal(controlling, privileges);
     try {
       showPrompt(prompt);
       const line = await readLine(terminal, signal);

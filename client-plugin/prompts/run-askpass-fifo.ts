@@ -61,7 +61,8 @@ function openFifo(): number {
     if (fstatSync(descriptor).isFIFO()) return descriptor;
   } catch (error) {
     const isMissing = error instanceof SystemCallError && error.errorName === 'ENOENT';
-    const text = `cannot open the FIFO ${FIFO}: ${describeError(error)}`;
+    const why = isMissing ? 'its directory is missing' : describeError(error);
+    const text = `cannot open the FIFO ${FIFO}: ${why}`;
     throw new MandosError(isMissing ? 'FIFO_DIRECTORY' : 'FIFO', text, { cause: error });
   }
   closeSync(descriptor);

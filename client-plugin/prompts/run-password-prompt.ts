@@ -33,14 +33,17 @@ asks itself; 69 without a terminal; 64 for a wrong command line.
 const EX_UNAVAILABLE = 69;
 
 /** Asks on standard input, which is the console in the initramfs. */
-export const passwordPromptPlugin: InProcessPlugin = async (argv, { environment, log, signal }) => {
+export const passwordPromptPlugin: InProcessPlugin = async (
+  argv,
+  { environment, log, signal, privileges },
+) => {
   const commandLine = parseCommandLine(PROGRAM, argv);
   if (commandLine.kind === 'print') throw new UsageError('--help, --usage and --version get no password');
   if (isPlymouthRunning())
     throw new MandosError('PLYMOUTH_RUNS', 'plymouthd is running, and asks for the password itself');
   const prompt = promptText(commandLine.values, environment);
   log.debug('asking for the password on the console');
-  return askPassword({ prompt, controlling: false, signal });
+  return askPassword({ prompt, controlling: false, signal, privileges });
 };
 
 function promptText(values: OptionValues, environment: Readonly<Record<string, string | undefined>>): string {

@@ -2,6 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { isatty, ReadStream } from 'node:tty';
 import { describeError, MandosError } from '../../common/errors.js';
 import { setEcho } from '../../common/libc-terminal.js';
+import type { Privileges } from '../privileges.js';
 
 const STANDARD_INPUT = 0;
 
@@ -15,9 +16,14 @@ export interface Terminal {
 /**
  * Opens a terminal that shows nothing of what is typed.
  * @param controlling take the controlling terminal (tty(4)) if there is one; else standard input
+ * @param privileges for a console that only root may open
  * @throws MandosError NO_TERMINAL
  */
-export function openTerminal(controlling: boolean): Terminal {
+export function openTerminal(controlling: boolean, privileges: Privileges): Terminal {
+  return privileges.asRoot(() => open(controlling));
+}
+
+function open(controlling: boolean): Terminal {
   const descriptor = (controlling ? tryOpen('/dev/tty') : undefined) ?? openStandardInput();
   let input: ReadStream;
   let wasShowing: boolean;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { makeBundle } from './bundle.js';
-import { makeCache } from './install.js';
+import { makeCaches } from './install.js';
 
 /**
  * npm run bundle: the client's programs in dist/bundle. The code cache is for this machine's node; a package leaves it
@@ -9,5 +9,5 @@ import { makeCache } from './install.js';
 const DIRECTORY = join(import.meta.dirname, '../../bundle');
 
 await makeBundle(DIRECTORY);
-const fault = makeCache(DIRECTORY, process.execPath);
-if (fault !== undefined) throw new Error(`no code cache: ${fault}`);
+const fault = makeCaches(DIRECTORY, process.execPath);
+if (fault !== undefined) throw new Error(`no code caches: ${fault}`);

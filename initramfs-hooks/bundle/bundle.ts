@@ -14,7 +14,7 @@ const require = createRequire(import.meta.url);
  * the programs run from there. No node_modules are needed, only node and GnuTLS.
  * @returns what each bundle is made of
  */
-export async function makeBundle(directory: string): Promise<Record<'boot' | 'tools', Metafile>> {
+export async function makeBundle(directory: string): Promise<Record<'boot' | 'tools' | 'openpgp', Metafile>> {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   // This package's files are ES modules; the bundle is not.
@@ -24,18 +24,28 @@ export async function makeBundle(directory: string): Promise<Record<'boot' | 'to
     require.resolve(`@koromix/koffi-${platform.replace('_', '-')}/${platform}/koffi.node`),
     join(directory, 'koffi.node'),
   );
-  const boot = await makeFile('boot', directory);
-  const tools = await makeFile('tools', directory);
+  const source = (name: string) => join(ROOT, `initramfs-hooks/bundle/${name}.ts`);
+  const alias = {
+    openpgp: join(ROOT, 'initramfs-hooks/bundle/openpgp.cjs'),
+    // koffi's own JavaScript only finds the right binary of many.
+    koffi: join(ROOT, 'initramfs-hooks/bundle/koffi.cjs'),
+  };
+  const boot = await makeFile(source('boot'), join(directory, 'boot.cjs'), alias);
+  const tools = await makeFile(source('tools'), join(directory, 'tools.cjs'), alias);
+  // Its ESM build asks for import.meta.url, which a CommonJS bundle does not have.
+  const library = require.resolve('openpgp').replace(/dist\/node\/.*$/, 'dist/node/openpgp.min.cjs');
+  const openpgp = await makeFile(library, join(directory, 'openpgp.cjs'), {});
   installBoot(directory, directory, DEFAULT_NODE);
   writeLauncher(directory, TOOLS_LAUNCHER, 'tools', DEFAULT_NODE);
   for (const tool of TOOLS) linkToLauncher(directory, tool, TOOLS_LAUNCHER);
-  return { boot, tools };
+  return { boot, tools, openpgp };
 }
 
-async function makeFile(name: string, directory: string): Promise<Metafile> {
+async function makeFile(source: string, outfile: string, alias: Record<string, string>): Promise<Metafile> {
   const { metafile } = await build({
-    entryPoints: [join(ROOT, `initramfs-hooks/bundle/${name}.ts`)],
-    outfile: join(directory, `${name}.cjs`),
+    entryPoints: [source],
+    outfile,
+    alias,
     absWorkingDir: ROOT,
     metafile: true,
     bundle: true,
@@ -46,12 +56,6 @@ async function makeFile(name: string, directory: string): Promise<Metafile> {
     charset: 'ascii',
     // The licences of what is in it, beside it.
     legalComments: 'external',
-    alias: {
-      // openpgp's ESM build asks for import.meta.url, which a CommonJS bundle does not have.
-      openpgp: require.resolve('openpgp').replace(/dist\/node\/.*$/, 'dist/node/openpgp.min.cjs'),
-      // koffi's own JavaScript only finds the right binary of many.
-      koffi: join(ROOT, 'initramfs-hooks/bundle/koffi.cjs'),
-    },
     define: { 'import.meta.dirname': '__dirname' },
     external: ['./koffi.node'],
   });

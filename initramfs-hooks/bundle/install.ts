@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describeError, MandosError } from '../../common/errors.js';
-import { BOOT_CACHE, BOOT_FILES, BOOT_LAUNCHER, BOOT_LINKS } from './layout.js';
+import { BOOT_CACHES, BOOT_FILES, BOOT_LAUNCHER, BOOT_LINKS } from './layout.js';
 import { launcherText, MAKE_CACHE } from './launcher.js';
 
 /**
@@ -60,8 +60,10 @@ export function writeLauncher(directory: string, name: string, bundle: string, n
  * then does not matter.
  * @returns why there is none, in one line, or undefined
  */
-export function makeCache(directory: string, node: string): string | undefined {
-  rmSync(join(directory, BOOT_CACHE), { force: true });
+export function makeCaches(directory: string, node: string): string | undefined {
+  const caches = BOOT_CACHES.map(name => join(directory, name));
+  const remove = () => caches.forEach(cache => rmSync(cache, { force: true }));
+  remove();
   const { error, status, signal, stderr } = spawnSync(node, [join(directory, BOOT_LAUNCHER), MAKE_CACHE], {
     encoding: 'utf8',
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -69,11 +71,11 @@ export function makeCache(directory: string, node: string): string | undefined {
     timeout: CACHE_LIMIT_MS,
     killSignal: 'SIGKILL',
   });
-  if (status === 0) {
-    chmodSync(join(directory, BOOT_CACHE), 0o644);
+  if (status === 0 && caches.every(cache => existsSync(cache))) {
+    caches.forEach(cache => chmodSync(cache, 0o644));
     return undefined;
   }
-  rmSync(join(directory, BOOT_CACHE), { force: true });
+  remove();
   const [why = ''] = (error ? describeError(error) : stderr).trim().split('\n', 1);
   return why || `ended with ${signal ?? `status ${status}`}`;
 }

@@ -13,11 +13,11 @@ export const BOOT_LINKS = {
 export type BootProgram = keyof typeof BOOT_LINKS;
 
 /** What an image needs beside the launcher and its links. The launcher is CommonJS wherever it lies. */
-export const BOOT_FILES = ['boot.cjs', 'koffi.node', 'package.json'] as const;
+export const BOOT_FILES = ['boot.cjs', 'openpgp.cjs', 'koffi.node', 'package.json'] as const;
 
 export const BOOT_LAUNCHER = 'mandos-boot';
-/** V8's compiled form of boot.cjs; a machine without it starts more slowly. */
-export const BOOT_CACHE = 'boot.cache';
+/** V8's compiled form of each .cjs; a machine without it starts more slowly. */
+export const BOOT_CACHES = ['boot.cache', 'openpgp.cache'] as const;
 
 /** Programs of the running system; each is called by a link to the launcher. */
 export const TOOLS = ['mandos-keygen', 'mandos-initramfs'] as const;

@@ -1,11 +1,10 @@
 import { resolve } from 'node:path';
-import { checkMain } from '../../client-plugin/check/main.js';
 import { lastValue, parseCommandLine, UsageError } from '../../common/cli.js';
 import type { Program } from '../../common/cli.js';
 import { describeError, MandosError } from '../../common/errors.js';
 import { createLog, standardErrorSink } from '../../common/log.js';
 import { printOut } from '../../common/output.js';
-import { findBundle, installBoot, makeCache } from './install.js';
+import { findBundle, installBoot, makeCaches } from './install.js';
 import { DEFAULT_NODE } from './layout.js';
 
 /** sysexits(3). */
@@ -32,7 +31,7 @@ export const INSTALL_BUNDLE: Program = {
 export const PROGRAM: Program = {
   name: 'mandos-initramfs',
   summary: 'Puts the Mandos client into images of the initramfs, and checks images.',
-  usage: ['check [OPTION]... [IMAGE...]', 'install-bundle DIRECTORY [--node=FILE]'],
+  usage: ['check [OPTION]... [IMAGE...]', 'install-bundle DIRECTORY [OPTION]...'],
   options: INSTALL_BUNDLE.options.filter(({ name }) => name !== 'node'),
   notes: '"mandos-initramfs COMMAND --help" tells more of a command.\n',
 };
@@ -48,10 +47,6 @@ export async function main(argv: readonly string[]): Promise<void> {
     }
     if (command === 'check') {
       const { checkMain } = await import('../../client-plugin/check/main.js');
-      await checkMain(args);
-      return;
-    }
-    if (command === 'check') {
       await checkMain(args);
       return;
     }
@@ -83,7 +78,7 @@ function installBundle(argv: readonly string[], warn: (message: string) => void)
     const why = `cannot put the programs into ${target}: ${describeError(error)}`;
     throw new MandosError('INSTALL_BUNDLE', why, { cause: error });
   }
-  const fault = makeCache(target, node);
+  const fault = makeCaches(target, node);
   if (fault !== undefined)
     warn(
       `the programs in ${target} will start more slowly, as they could not be compiled by ${node}: ${fault}`,
