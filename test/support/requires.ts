@@ -36,6 +36,7 @@ const NEEDS = {
   'dpkg-deb': () => hasCommand('dpkg-deb'),
   debootstrap: () => hasCommand('debootstrap'),
   lintian: () => hasCommand('lintian'),
+  busybox: () => hasCommand('busybox'),
   shellcheck: () => hasCommand('shellcheck'),
   strip: () => hasCommand('strip'),
   'systemd-analyze': () => hasCommand('systemd-analyze'),
