@@ -1,5 +1,5 @@
 import koffi from 'koffi';
-import { MandosError } from '../errors.js';
+import { describeError, MandosError } from '../errors.js';
 
 /**
  * The one file that declares functions of libgnutls (documented in gnutls(3) and gnutls.h). Everything here is a
@@ -91,7 +91,9 @@ function load(): Functions {
   try {
     library = koffi.load(LIBRARY);
   } catch (error) {
-    throw new MandosError('GNUTLS_MISSING', `cannot load ${LIBRARY}: ${remedy}`, { cause: error });
+    // What is missing may also be a library that this one needs.
+    const text = `cannot load ${LIBRARY} (${describeError(error)}): ${remedy}`;
+    throw new MandosError('GNUTLS_MISSING', text, { cause: error });
   }
   const checkVersion = library.func('const char *gnutls_check_version(const char *wanted)');
   if (checkVersion(OLDEST_VERSION) === null) {

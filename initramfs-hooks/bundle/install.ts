@@ -32,6 +32,8 @@ export function findBundle(programDirectory: string): string {
  */
 export function installBoot(source: string, directory: string, node: string): void {
   makeDirectory(directory);
+  // V8 takes a cache for a source of the same length, whatever is in it.
+  removeCaches(directory);
   for (const file of BOOT_FILES) {
     const target = join(directory, file);
     if (target !== join(source, file)) replace(target, () => copyFileSync(join(source, file), target));
@@ -62,8 +64,7 @@ export function writeLauncher(directory: string, name: string, bundle: string, n
  */
 export function makeCaches(directory: string, node: string): string | undefined {
   const caches = BOOT_CACHES.map(name => join(directory, name));
-  const remove = () => caches.forEach(cache => rmSync(cache, { force: true }));
-  remove();
+  removeCaches(directory);
   const { error, status, signal, stderr } = spawnSync(node, [join(directory, BOOT_LAUNCHER), MAKE_CACHE], {
     encoding: 'utf8',
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -75,9 +76,13 @@ export function makeCaches(directory: string, node: string): string | undefined 
     caches.forEach(cache => chmodSync(cache, 0o644));
     return undefined;
   }
-  remove();
+  removeCaches(directory);
   const [why = ''] = (error ? describeError(error) : stderr).trim().split('\n', 1);
   return why || `ended with ${signal ?? `status ${status}`}`;
+}
+
+function removeCaches(directory: string): void {
+  for (const name of BOOT_CACHES) rmSync(join(directory, name), { force: true });
 }
 
 function replace(target: string, make: () => void): void {

@@ -24,7 +24,13 @@ const say = text => process.stderr.write('${name}: ' + text + '\\n');
 const cacheOf = name => __dirname + '/' + name + '.cache';
 const load = name => {
   const file = __dirname + '/' + name + '.cjs';
-  const source = ${JSON.stringify(HEAD)} + readFileSync(file, 'latin1') + ${JSON.stringify(TAIL)};
+  let text;
+  try {
+    text = readFileSync(file, 'latin1');
+  } catch (error) {
+    throw new Error('cannot read ' + file + ' (' + error.code + ')');
+  }
+  const source = ${JSON.stringify(HEAD)} + text + ${JSON.stringify(TAIL)};
   let cachedData;
   try {
     cachedData = readFileSync(cacheOf(name));
