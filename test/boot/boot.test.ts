@@ -3,7 +3,7 @@ import { createLan } from '../support/namespace.js';
 import { PASSWORD } from './image.js';
 import { ownImage } from './images.js';
 import { boot } from './machine.js';
-import { assertReport, lanWithServer, LIMIT } from './scene.js';
+import { assertInterfacesAsBefore, assertReport, lanWithServer, LIMIT } from './scene.js';
 
 // The short form: what `npm test` has. All other boots: npm run test:boot.
 
@@ -14,9 +14,10 @@ test(
     const image = await ownImage();
     const { lan } = await lanWithServer(t, image);
     const machine = await boot(t, lan, image, { row: 'this project' });
-    await machine.console.waitFor(/server found/i);
+    await machine.console.waitFor(/found server/);
     await machine.waitForRoot();
     assertReport(machine.report());
+    assertInterfacesAsBefore(machine.report());
   },
 );
 
@@ -27,10 +28,11 @@ test(
     const image = await ownImage();
     const { lan } = await lanWithServer(t, image, { further: 'enabled = no\n' });
     const machine = await boot(t, lan, image);
-    await machine.console.waitFor(/refused/i);
+    await machine.console.waitFor(/refused/);
     machine.typePassword(PASSWORD);
     await machine.waitForRoot();
     assertReport(machine.report());
+    assertInterfacesAsBefore(machine.report());
   },
 );
 
@@ -40,4 +42,5 @@ test('a machine without a server unlocks with the password that is typed', LIMIT
   machine.typePassword(PASSWORD);
   await machine.waitForRoot();
   assertReport(machine.report());
+  assertInterfacesAsBefore(machine.report());
 });

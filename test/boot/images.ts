@@ -13,6 +13,11 @@ const PACKAGES = join(ROOT, 'dist/packages');
 /** Makes the image from what is configured by then. What the tree has before is not it. */
 const MAKE = 'update-initramfs -u -k all';
 
+/** While packages are installed, where the image is made after that. */
+const MAKE_NONE =
+  "sed -i 's/^update_initramfs=.*/update_initramfs=no/' /etc/initramfs-tools/update-initramfs.conf";
+const MAKE_AGAIN = `${MAKE_NONE.replace('=no', '=yes')}\n${MAKE}`;
+
 /** The client's section for the server, from the tree's own keys. */
 const SECTION = 'mandos-keygen --passfile=$IN/password --no-ssh >$OUT/clients.conf';
 
@@ -62,9 +67,10 @@ export async function ownImage(options: OwnImageOptions = { name: 'own' }): Prom
     tree: options.tree ?? 'base',
     setup: `
       ${prepare}
+      ${configure === undefined ? '' : MAKE_NONE}
       dpkg --install $IN/*.deb
       ${SECTION}
-      ${configure === undefined ? '' : `${configure}\n${MAKE}`}`,
+      ${configure === undefined ? '' : `${configure}\n${MAKE_AGAIN}`}`,
     files: {
       ...options.files,
       password: { content: PASSWORD },

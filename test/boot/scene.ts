@@ -33,8 +33,28 @@ export async function lanWithServer(
   return { lan, server };
 }
 
-/** Asserts on what the machine's own init found: these volumes are open. */
+/** Asserts on what the machine's own init found: these volumes are open, and nothing of the client is left. */
 export function assertReport(report: readonly string[], volumes: readonly string[] = ['root']): void {
-  assert.ok(report.includes('root is mounted: root'), report.join('\n'));
-  for (const volume of volumes) assert.ok(report.includes(`volume ${volume}`), report.join('\n'));
+  const all = report.join('\n');
+  assert.ok(report.includes('root is mounted: root'), all);
+  for (const volume of volumes) assert.ok(report.includes(`volume ${volume}`), all);
+  assert.ok(!report.some(line => line.startsWith('process ')), all);
+  // As the kernel was told: the client lowers it for a while.
+  assert.ok(
+    report.some(line => line.startsWith('kernel messages 1\t')),
+    all,
+  );
 }
+
+/** Asserts that every network card is down again, and nothing else than cards is there. */
+export function assertInterfacesAsBefore(report: readonly string[], cards = 1): void {
+  const interfaces = report.filter(line => /^interface (?!lo )/.test(line));
+  assert.equal(interfaces.length, cards, report.join('\n'));
+  for (const line of interfaces) {
+    const flags = Number(/flags (\w+)/.exec(line)?.[1]);
+    assert.equal(flags & IFF_UP, 0, report.join('\n'));
+  }
+}
+
+/** Of netdevice(7). */
+const IFF_UP = 1;
