@@ -16,6 +16,8 @@ export const DISTANT_LOOK_MS = 1000;
 export interface UnlockOptions {
   readonly obtain: Obtain;
   readonly look: () => Scene;
+  /** Calls back when it is worth to look again at once. @returns ends that. Default: what is seen now and then */
+  readonly changes?: (look: () => void) => () => void;
   /** Gives a question the password, or says why not. */
   readonly answer: (question: Question, password: Uint8Array) => Answer;
   readonly clock: Clock;
@@ -51,7 +53,7 @@ class Unlocking {
   }
 
   async run(): Promise<void> {
-    const { obtain, clock, log, signal } = this.#options;
+    const { obtain, clock, log, signal, changes } = this.#options;
     signal.throwIfAborted();
     const giveUp = () => this.#end.abort(signal.reason);
     signal.addEventListener('abort', giveUp, { once: true });
@@ -62,11 +64,13 @@ class Unlocking {
     const searching = searchPasswords({ obtain, clock, log, signal: this.#end.signal }, password =>
       this.#accept(password),
     );
+    const ignoreChanges = changes?.(() => this.#look());
     this.#look();
     try {
       await Promise.race([allOpen, searching]);
     } finally {
       signal.removeEventListener('abort', giveUp);
+      ignoreChanges?.();
       this.#cancelLook();
       this.#end.abort();
       // It tidies up: network interfaces, hooks.
