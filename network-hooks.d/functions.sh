@@ -392,8 +392,9 @@ no_holders() {
 }
 
 # Tenths of a second: a daemon takes its interface down, and what a killed start has left behind comes to its end.
-term_limit=30
-kill_limit=20
+# Together below the five seconds that mandos-client gives "stop".
+term_limit=20
+kill_limit=10
 
 end_processes() {
   [ -e "$lock" ] && holders || return 0

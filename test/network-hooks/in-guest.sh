@@ -129,28 +129,28 @@ configure() { # HOOK SETTINGS
 
 # --- Bridge
 part_bridge() {
-configure bridge 'BRIDGE=br0
+  configure bridge 'BRIDGE=br0
 PORT_ADDRESSES="02:00:00:00:00:00"
 IPADDRS="192.0.2.2/24 2001:db8::2/64"
 ROUTES=198.51.100.0/24'
-round bridge 192.0.2.1 bridge
+  round bridge 192.0.2.1 bridge
 }
 
 # --- VLAN
 part_vlan() {
-configure vlan 'NAME=eth0.5
+  configure vlan 'NAME=eth0.5
 PARENT=02:00:00:00:00:00
 ID=5
 IPADDRS=10.5.0.2/24
 ROUTES=default@10.5.0.1'
-round vlan 10.5.0.1 vlan
+  round vlan 10.5.0.1 vlan
 
-ip link set eth0 up
-sleep 2
-round vlan 10.5.0.1 'vlan on a card that is up'
-ip link set eth0 down
+  ip link set eth0 up
+  sleep 2
+  round vlan 10.5.0.1 'vlan on a card that is up'
+  ip link set eth0 down
 
-configure vlan 'NAME_0=eth0.5
+  configure vlan 'NAME_0=eth0.5
 PARENT_0=eth0
 ID_0=5
 IPADDRS_0=10.5.0.2/24
@@ -158,98 +158,98 @@ NAME_1=eth1.6
 PARENT_1=eth1
 ID_1=6
 IPADDRS_1=10.6.0.2/24'
-round vlan 10.5.0.1 'two vlans'
+  round vlan 10.5.0.1 'two vlans'
 }
 
 # --- Bond
 part_bond() {
-configure bond 'NAME=bond0
+  configure bond 'NAME=bond0
 SLAVES="02:00:00:00:00:00 02:00:00:00:00:01"
 IPADDRS="192.0.2.2/24 2001:db8::2/64"'
-round bond 192.0.2.1 'bond, before the module is loaded'
-ip link set eth1 up
-sleep 2
-round bond 192.0.2.1 'bond with a card that is up'
-ip link set eth1 down
-configure bond 'NAME_0=bond7
+  round bond 192.0.2.1 'bond, before the module is loaded'
+  ip link set eth1 up
+  sleep 2
+  round bond 192.0.2.1 'bond with a card that is up'
+  ip link set eth1 down
+  configure bond 'NAME_0=bond7
 BONDMODE_0=balance-xor
 MIIMON_0=50
 OPTIONS_0="xmit_hash_policy layer3+4"
 SLAVES_0=eth0
 IPADDRS_0=192.0.2.2/24'
-round bond 192.0.2.1 'bond in another mode with options'
-configure bond 'NAME=bond7
+  round bond 192.0.2.1 'bond in another mode with options'
+  configure bond 'NAME=bond7
 SLAVES="eth0 eth1"'
-ip link set eth1 up
-ip address add 203.0.113.1/24 dev eth1
-snapshot >/tmp/before
-if "$hooks/bond" start 2>/tmp/output; then failed 'bond with a card that is in use: no error'; fi
-grep -q 'mandos-hook bond: eth1 is in use' /tmp/output && ok "bond: $(cat /tmp/output)"
-"$hooks/bond" stop
-same_as_before 'bond with a card that is in use' && ok 'bond: a card in use is left alone'
-ip address flush dev eth1
-ip link set eth1 down
-# The module's own bond0.
-rmmod bonding
-modprobe bonding max_bonds=1
-[ -e /sys/class/net/bond0 ] || failed 'bond0 of the module'
-configure bond 'NAME=bond0
+  ip link set eth1 up
+  ip address add 203.0.113.1/24 dev eth1
+  snapshot >/tmp/before
+  if "$hooks/bond" start 2>/tmp/output; then failed 'bond with a card that is in use: no error'; fi
+  grep -q 'mandos-hook bond: eth1 is in use' /tmp/output && ok "bond: $(cat /tmp/output)"
+  "$hooks/bond" stop
+  same_as_before 'bond with a card that is in use' && ok 'bond: a card in use is left alone'
+  ip address flush dev eth1
+  ip link set eth1 down
+  # The module's own bond0.
+  rmmod bonding
+  modprobe bonding max_bonds=1
+  [ -e /sys/class/net/bond0 ] || failed 'bond0 of the module'
+  configure bond 'NAME=bond0
 SLAVES="eth0 eth1"
 IPADDRS=192.0.2.2/24'
-round bond 192.0.2.1 "bond0 of the module's own"
-rmmod bonding
+  round bond 192.0.2.1 "bond0 of the module's own"
+  rmmod bonding
 }
 
 # --- VLAN on a bond: stopped in reverse order
 part_stack() {
-configure bond 'NAME=bond0
+  configure bond 'NAME=bond0
 SLAVES="eth0 eth1"'
-configure vlan 'NAME=bond0.5
+  configure vlan 'NAME=bond0.5
 PARENT=bond0
 ID=5
 IPADDRS=10.5.0.2/24'
-snapshot >/tmp/before
-"$hooks/bond" start || failed 'vlan on a bond: bond'
-"$hooks/vlan" start || failed 'vlan on a bond: vlan'
-reaches 10.5.0.1 'vlan on a bond'
-"$hooks/vlan" stop
-"$hooks/bond" stop
-same_as_before 'vlan on a bond' && ok 'vlan on a bond: the state after stop is the state before'
+  snapshot >/tmp/before
+  "$hooks/bond" start || failed 'vlan on a bond: bond'
+  "$hooks/vlan" start || failed 'vlan on a bond: vlan'
+  reaches 10.5.0.1 'vlan on a bond'
+  "$hooks/vlan" stop
+  "$hooks/bond" stop
+  same_as_before 'vlan on a bond' && ok 'vlan on a bond: the state after stop is the state before'
 }
 
 # --- DHCP
 part_dhcp() {
-peer udhcpd -S /etc/udhcpd.conf
-configure bridge 'BRIDGE=br0
+  peer udhcpd -S /etc/udhcpd.conf
+  configure bridge 'BRIDGE=br0
 PORT_ADDRESSES=eth0
 IPADDRS=dhcp'
-snapshot >/tmp/before
-"$hooks/bridge" start || failed 'dhcp: start'
-reaches 192.0.2.1 'bridge with dhcp'
-"$hooks/bridge" stop || failed 'dhcp: stop'
-same_as_before dhcp && ok 'bridge with dhcp: the state after stop is the state before'
+  snapshot >/tmp/before
+  "$hooks/bridge" start || failed 'dhcp: start'
+  reaches 192.0.2.1 'bridge with dhcp'
+  "$hooks/bridge" stop || failed 'dhcp: stop'
+  same_as_before dhcp && ok 'bridge with dhcp: the state after stop is the state before'
 }
 
 # --- WireGuard of the kernel
 part_wireguard() {
-umask 077
-wg genkey >/tmp/peer.key
-wg genkey >$hooks/wireguard.key
-peer ip link add wg0 type wireguard
-peer wg set wg0 private-key /tmp/peer.key listen-port 51820 peer "$(wg pubkey <$hooks/wireguard.key)" \
-  allowed-ips 10.9.0.2/32,fe80::2/128
-peer ip address add 10.9.0.1/24 dev wg0
-peer ip link set wg0 up
-ip link set eth0 up
-ip address add 192.0.2.2/24 dev eth0
-sleep 2
-configure wireguard "NAME=wg0
+  umask 077
+  wg genkey >/tmp/peer.key
+  wg genkey >$hooks/wireguard.key
+  peer ip link add wg0 type wireguard
+  peer wg set wg0 private-key /tmp/peer.key listen-port 51820 peer "$(wg pubkey <$hooks/wireguard.key)" \
+    allowed-ips 10.9.0.2/32,fe80::2/128
+  peer ip address add 10.9.0.1/24 dev wg0
+  peer ip link set wg0 up
+  ip link set eth0 up
+  ip address add 192.0.2.2/24 dev eth0
+  sleep 2
+  configure wireguard "NAME=wg0
 PRIVATE_KEY=wireguard.key
 PEER=$(wg pubkey </tmp/peer.key)
 ENDPOINT=192.0.2.1:51820
 IPADDRS='10.9.0.2/24 fe80::2/64'
 KEEPALIVE=1"
-round wireguard 10.9.0.1 wireguard
+  round wireguard 10.9.0.1 wireguard
 }
 
 for part in $PARTS; do "part_$part"; done

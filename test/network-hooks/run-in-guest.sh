@@ -66,5 +66,5 @@ depmod -b "$root" "$version"
 console=$work/console
 timeout "$TIMEOUT_SECONDS" qemu-system-x86_64 -accel tcg -machine q35 -cpu max -nodefaults -display none -serial stdio \
   -no-reboot -m 512 -kernel "$kernel" -initrd "$work/initrd" -nic none \
-  -append "console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off PARTS=${parts// /,}" </dev/null | tr -d '\r' | tee "$console"
+  -append "console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off PARTS=${parts// /,}" </dev/null | sed -u 's|\r$||' | tee "$console"
 grep -q '^RESULT: 0 failures$' "$console" && ! grep -q '^FAILED' "$console"
