@@ -292,7 +292,8 @@ test('the secret keys are overwritten once they are used, and when they cannot b
     const read = readClientKeys(options);
     const secret = [read.seckey, read.tlsPrivkey];
     assert.ok(secret.every(({ bytes }) => bytes.some(byte => byte !== 0)));
-    const outcome = obtain(options, read, context);
+    const beforeNetwork = () => assert.ok(read.tlsPrivkey.bytes.every(byte => byte === 0));
+    const outcome = obtain(options, read, { ...context, beforeNetwork });
     if (pubkey === 'tls-pubkey.pem') assert.deepEqual(Buffer.from((await outcome).password), PASSWORD);
     else await assert.rejects(outcome, { code: 'TLS_KEY' });
     assert.ok(secret.every(({ bytes }) => bytes.every(byte => byte === 0)));

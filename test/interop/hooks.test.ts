@@ -52,7 +52,8 @@ test(
     const args = [
       `--connect=${connect}`,
       '--interface=eth0,none',
-      '--delay=1.25',
+      // So long as that interfaces are left to the hooks until all have looked, however slow the machine.
+      '--delay=60.25',
       `--network-hook-dir=${directory}`,
     ];
     const seen: Call[][] = [];

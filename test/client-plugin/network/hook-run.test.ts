@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { requires } from '../../support/requires.js';
-import { hooks, kernelLog, networkState, PASSWORD, scene, start } from './scene.js';
+import { hooks, kernelLog, networkState, PASSWORD, scene, start, until } from './scene.js';
 
 const NETNS = requires('root', 'netns');
 const CHILD = join(import.meta.dirname, 'network-child.js');
@@ -13,6 +13,21 @@ const BRIDGE = `case $1 in
 start) ip link add br0 type bridge forward_delay 0; ip link set eth0 up; ip link set eth0 master br0; ip link set br0 up;;
 stop) ip link delete br0; ip link set eth0 down;;
 esac`;
+
+/** Processes of a group that run; those that only nobody has waited for do not. */
+function livingInGroup(group: number): string[] {
+  return readdirSync('/proc').filter(pid => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      const [state, , pgrp] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ');
+      return Number(pgrp) === group && state !== 'Z';
+    } catch {
+      return false; // It has just ended.
+    }
+  });
+}
 
 test('a server is found through a bridge that a hook makes, which is gone afterwards', NETNS, async t => {
   const { client, keys } = await scene(t);
@@ -54,22 +69,26 @@ test('hooks are started in order and stopped in reverse, as root, also those tha
 });
 
 test(
-  'a hook that hangs keeps nobody from an interface that is ready, and is ended and stopped',
+  'a hook that hangs keeps nobody from an interface that gets ready, and is ended and stopped',
   NETNS,
   async t => {
     const { lan, client, keys } = await scene(t, {});
     const before = await networkState(client);
     const trace = join(lan.directory, 'trace');
     const directory = hooks(client, {
-      hangs: `echo "$1 $$" >>${trace}; test "$1" = stop || { trap '' TERM; sleep 1000; sleep 1000; }`,
+      hangs: `echo "$1 $$" >>${trace}; test "$1" = stop || { trap '' TERM; echo hanging >&2; sleep 1000; sleep 1000; }`,
       late: `echo "late $1" >>${trace}`,
     });
+    await client.interfaces[0]?.unplug();
     const child = start({ client, keys }, [`--network-hook-dir=${directory}`]);
+    await child.waitForOutput(/^hanging$/m);
+    await client.interfaces[0]?.plug();
     assert.equal((await child.waitForExit()).code, 0, child.tail());
     assert.equal(child.stdout, PASSWORD);
     assert.match(child.stderr, /network hook "hangs" \(start\) is not needed any more, and was ended/);
-    assert.equal(readFileSync(trace, 'utf8'), 'start\nstop\n', 'a hook that was not started is not stopped');
-    assert.equal((await client.run('pgrep', ['--ns', String(process.pid), 'sleep'])).stdout, '');
+    const [, group] = /^start (\d+)\nstop \d+\n$/.exec(readFileSync(trace, 'utf8')) ?? [];
+    assert.ok(group, 'a hook that was not started is not stopped');
+    await until(() => livingInGroup(Number(group)).length === 0);
     assert.equal(await networkState(client), before);
   },
 );
@@ -87,17 +106,30 @@ test(
   },
 );
 
-test('a second signal ends a client whose tidying up hangs', NETNS, async t => {
-  const { lan, client, keys } = await scene(t, { segments: [1] });
-  const directory = hooks(client, {
-    hangs: `test "$1" = start || { echo "$$" >${join(lan.directory, 'stopping')}; echo stopping >&2; exec sleep 1000; }`,
-  });
+test('a hook is root also when it is not a shell, which would make itself that', NETNS, async t => {
+  const { lan, client, keys } = await scene(t);
+  const trace = join(lan.directory, 'trace');
+  const directory = hooks(client, {});
+  const script = `require('node:fs').appendFileSync('${trace}', process.argv[2] + process.geteuid() + process.getegid() + ' ')`;
+  writeFileSync(join(directory, 'hook'), `#!${process.execPath}\n${script}\n`, { mode: 0o755 });
   const child = start({ client, keys }, [`--network-hook-dir=${directory}`]);
+  assert.equal((await child.waitForExit()).code, 0, child.tail());
+  assert.equal(readFileSync(trace, 'utf8'), 'start00 stop00 ');
+});
+
+test('a second signal ends a client whose tidying up hangs', NETNS, async t => {
+  const { client, keys } = await scene(t, { segments: [1] });
+  const hang = 'test "$1" = start || { echo stopping >&2; exec sleep 1000; }';
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+  const directory = hooks(client, Object.fromEntries(names.map(name => [name, hang])));
+  const child = start({ client, keys }, ['--debug', `--network-hook-dir=${directory}`]);
   await child.waitForOutput(/looking for servers on eth0/);
+  await child.waitForOutput(/"h" \(start\) is run/);
   child.signal('SIGTERM');
   await child.waitForOutput(/^stopping$/m);
   child.signal('SIGTERM');
   assert.deepEqual(await child.waitForExit(), { code: null, signal: 'SIGTERM' });
+  assert.ok((child.stderr.match(/^stopping$/gm)?.length ?? 0) < names.length, 'not when all are ended');
 });
 
 test('a process that ends in any other way tidies up too', NETNS, async t => {

@@ -6,9 +6,9 @@ import { test } from 'node:test';
 import type { HookSettings } from '../../../client-plugin/network/hooks.js';
 import { findHooks, hookEnvironment, NetworkHooks } from '../../../client-plugin/network/hooks.js';
 import { createLog } from '../../../common/log.js';
-import { DEFAULT_WAIT_MS } from '../../support/child.js';
 import { scratchDirectory } from '../../support/loopback.js';
 import { SimulatedClock } from '../simulation.js';
+import { until } from './scene.js';
 
 const SETTINGS: HookSettings = {
   directory: '/d',
@@ -70,17 +70,6 @@ function runner(t: TestContext, scripts: Readonly<Record<string, string>>) {
   });
   t.after(() => hooks.stop());
   return { hooks, clock, lines, directory, trace: () => readFileSync(trace, 'utf8').trimEnd().split('\n') };
-}
-
-/** Waits for what comes by itself. */
-async function until(isThere: () => boolean): Promise<void> {
-  const endMs = Date.now() + DEFAULT_WAIT_MS;
-  while (!isThere()) {
-    assert.ok(Date.now() < endMs, `waited in vain for ${isThere.toString()}`);
-    await new Promise(resolve => {
-      setTimeout(resolve, 10);
-    });
-  }
 }
 
 test('a hook that does not end is ended, at first politely, and the next one is started', async t => {

@@ -1,7 +1,9 @@
+import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Child } from '../../support/child.js';
+import { DEFAULT_WAIT_MS } from '../../support/child.js';
 import type { Host, HostOptions, Lan } from '../../support/namespace.js';
 import { createLan } from '../../support/namespace.js';
 import type { Keys } from '../../support/programs.js';
@@ -94,4 +96,15 @@ export function hooks(host: Host, scripts: Readonly<Record<string, string>>): st
     chmodSync(join(directory, name), 0o755);
   }
   return directory;
+}
+
+/** Waits for what comes by itself. */
+export async function until(isThere: () => boolean): Promise<void> {
+  const endMs = Date.now() + DEFAULT_WAIT_MS;
+  while (!isThere()) {
+    assert.ok(Date.now() < endMs, `waited in vain for ${isThere.toString()}`);
+    await new Promise(resolve => {
+      setTimeout(resolve, 10);
+    });
+  }
 }
