@@ -1,7 +1,8 @@
 #!/bin/bash
 # Runs in-guest.sh in a virtual machine with Debian's kernel, without a disk and a network of its own.
 #   bash test/network-hooks/run-in-guest.sh [bridge vlan bond stack dhcp wireguard]
-# Needs qemu-system-x86, busybox, iproute2, wireguard-tools, klibc-utils, kmod, cpio. The exit status is 0 when all is well.
+# Needs qemu-system-x86, busybox, iproute2, wireguard-tools, klibc-utils, kmod and cpio. The exit status is 0 when all
+# is well.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${MANDOS_GUEST_KERNEL:-/var/cache/mandos-ts-test/hooks/kernel}
@@ -66,5 +67,6 @@ depmod -b "$root" "$version"
 console=$work/console
 timeout "$TIMEOUT_SECONDS" qemu-system-x86_64 -accel tcg -machine q35 -cpu max -nodefaults -display none -serial stdio \
   -no-reboot -m 512 -kernel "$kernel" -initrd "$work/initrd" -nic none \
-  -append "console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off PARTS=${parts// /,}" </dev/null | sed -u 's|\r$||' | tee "$console"
+  -append "console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off PARTS=${parts// /,}" </dev/null |
+  sed -u 's|\r$||' | tee "$console"
 grep -q '^RESULT: 0 failures$' "$console" && ! grep -q '^FAILED' "$console"
