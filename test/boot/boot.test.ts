@@ -1,5 +1,4 @@
 import { test } from 'node:test';
-import { createLan } from '../support/namespace.js';
 import { PASSWORD } from './image.js';
 import { ownImage } from './images.js';
 import { boot } from './machine.js';
@@ -35,12 +34,3 @@ test(
     assertInterfacesAsBefore(machine.report());
   },
 );
-
-test('a machine without a server unlocks with the password that is typed', LIMIT, async t => {
-  const machine = await boot(t, await createLan(t), await ownImage());
-  await machine.waitForPrompt();
-  machine.typePassword(PASSWORD);
-  await machine.waitForRoot();
-  assertReport(machine.report());
-  assertInterfacesAsBefore(machine.report());
-});

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
 /** A boot on an emulated processor, on a machine that is busy with others too. */
-export const BOOT_WAIT_MS = 240_000;
+export const BOOT_WAIT_MS = 300_000;
 
 /** How much of the console an error quotes. */
 const TAIL_CHARS = 6_000;

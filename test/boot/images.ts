@@ -7,8 +7,7 @@ import type { Image, ImageOptions, Tree } from './image.js';
 import { imageFile, imagesDirectory, makeImage, PASSWORD, SCRIPTS } from './image.js';
 
 const execute = promisify(execFile);
-const ROOT = join(import.meta.dirname, '../../..');
-const PACKAGES = join(ROOT, 'dist/packages');
+const BUILD_PACKAGES = join(import.meta.dirname, '../../packaging/build/main.js');
 
 /** Makes the image from what is configured by then. What the tree has before is not it. */
 const MAKE = 'update-initramfs -u -k all';
@@ -75,7 +74,7 @@ export async function ownImage(options: OwnImageOptions = { name: 'own' }): Prom
       ...options.files,
       password: { content: PASSWORD },
       'nodejs.deb': { path: await nodePackage() },
-      'client.deb': { path: clientPackage() },
+      'client.deb': { path: await clientPackage() },
     },
   });
 }
@@ -103,13 +102,13 @@ filesystems+=" ext4 "
 add_drivers+=" virtio_blk virtio_net virtio_pci virtio_rng dm_mod dm_crypt xts aesni_intel ext4 ipv6 "
 `;
 
-/** The client's package, of \`npm run package\`. */
-function clientPackage(): string {
-  const files = existsSync(PACKAGES) ? readdirSync(PACKAGES) : [];
-  const file = files.find(name => /^mandos-ts-client_.*\.deb$/.test(name));
-  if (file === undefined)
-    throw new Error(`${PACKAGES} has no mandos-ts-client package: run "npm run package"`);
-  return join(PACKAGES, file);
+/** The client's package, made of what is built. */
+async function clientPackage(): Promise<string> {
+  const directory = join(imagesDirectory(), 'packages');
+  const find = () =>
+    existsSync(directory) && readdirSync(directory).find(name => name.startsWith('mandos-ts-client_'));
+  if (!find()) await execute(process.execPath, [BUILD_PACKAGES, `--out=${directory}`]);
+  return join(directory, find() || 'mandos-ts-client');
 }
 
 /** Node.js as a package: Debian 12's own is too old. */

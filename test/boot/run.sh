@@ -28,7 +28,6 @@ trap 'exit 143' TERM
 if [ ! -e node_modules/.package-lock.json ]; then npm ci --no-audit --no-fund --loglevel=error; fi
 bash test/prepare-debian.sh
 npm run --silent build
-npm run --silent package
 
 options=()
 names=()

@@ -4,7 +4,7 @@ import { createLan } from '../../support/namespace.js';
 import { PASSWORD } from '../image.js';
 import { ownImage } from '../images.js';
 import { boot } from '../machine.js';
-import { assertReport, lanWithServer, LIMIT } from '../scene.js';
+import { assertInterfacesAsBefore, assertReport, lanWithServer, LIMIT } from '../scene.js';
 
 test("our client with the original's server", LIMIT, async t => {
   const image = await ownImage();
@@ -44,4 +44,13 @@ test("a plugin of the administrator's own gives the password", LIMIT, async t =>
   const machine = await boot(t, await createLan(t), image);
   await machine.waitForRoot();
   assertReport(machine.report());
+});
+
+test('a machine without a server unlocks with the password that is typed', LIMIT, async t => {
+  const machine = await boot(t, await createLan(t), await ownImage());
+  await machine.waitForPrompt();
+  machine.typePassword(PASSWORD);
+  await machine.waitForRoot();
+  assertReport(machine.report());
+  assertInterfacesAsBefore(machine.report());
 });
