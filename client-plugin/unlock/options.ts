@@ -12,7 +12,7 @@ export const PROGRAM: Program = {
     { name: 'usage', help: 'Show a short usage message and exit' },
     { name: 'version', short: 'V', help: 'Show the version and exit' },
   ],
-  notes: `For the initial RAM disk of initramfs-tools. Exit status: 0 when all volumes are open or a signal ended it,
-1 when there can never be a password, 64 for a wrong command line.
+  notes: `For the initial RAM disk of initramfs-tools. Exit status: 0 when all volumes are open, 1 when there
+can never be a password, 64 for a wrong command line.
 `,
 };

@@ -16,6 +16,7 @@ import { cryptsetupTree } from './cryptsetup-tree.js';
 
 const PROJECT = join(import.meta.dirname, '../../../..');
 const RUNNER = join(import.meta.dirname, 'unlock-runner.js');
+const PROGRAM = join(PROJECT, 'dist/client-plugin/unlock/mandos-to-cryptroot-unlock.js');
 
 /** What local-top/cryptroot takes from initramfs-tools, as far as these tests come. */
 const SCRIPT_FUNCTIONS = `
@@ -88,6 +89,8 @@ export interface InitramfsOptions {
   readonly volumes: Readonly<Record<string, string>>;
   /** Options of crypttab's lines. */
   readonly tabOptions?: string;
+  /** A plugin, as a shell script: the program runs as it is installed, with this plugin alone; without any if empty. */
+  readonly plugin?: string;
   /** A shell script to run instead of local-top/cryptroot; $UNLOCK is the program's process. */
   readonly boot?: string;
 }
@@ -98,7 +101,7 @@ export class Initramfs {
   readonly console: Child;
   readonly #control: string;
 
-  constructor(t: Cleanup, { volumes, tabOptions = 'luks', boot }: InitramfsOptions) {
+  constructor(t: Cleanup, { volumes, tabOptions = 'luks', plugin, boot }: InitramfsOptions) {
     const directory = mkdtempSync(join(tmpdir(), 'initramfs-'));
     this.#control = join(directory, 'control');
     const root = join(directory, 'root');
@@ -112,7 +115,7 @@ export class Initramfs {
       'open.sh': OPEN,
       crypttab: names.map(name => `${name.replaceAll(' ', '\\040')} /disk none ${tabOptions}\n`).join(''),
       'boot.sh': `
-"$NODE" "$RUNNER" & UNLOCK=$!
+"$NODE" ${plugin === undefined ? '"$RUNNER"' : `${PROGRAM} -- --plugin-dir=/control/plugins`} & UNLOCK=$!
 ${boot ?? 'sh /scripts/cryptroot; echo "cryptroot ended: $?"'}
 wait "$UNLOCK"; echo "unlock ended: $?"
 `,
@@ -120,6 +123,10 @@ wait "$UNLOCK"; echo "unlock ended: $?"
     for (const [name, text] of Object.entries(files)) writeFileSync(join(this.#control, name), text);
     for (const [name, password] of Object.entries(volumes))
       writeFileSync(join(this.#control, 'passwords', name), password);
+    if (plugin) {
+      mkdirSync(join(this.#control, 'plugins'));
+      writeFileSync(join(this.#control, 'plugins/own'), `#!/bin/sh\n${plugin}\n`, { mode: 0o755 });
+    }
     this.console = new Child(
       'unshare',
       ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', ENTER],

@@ -76,7 +76,7 @@ test('a volume opened by typing ends the search, which tidies up', NEEDS, async 
   await console.waitForOutput(/Please unlock disk root: /);
   await console.waitForOutput(/mandos: looking for servers/);
   machine.type('correct');
-  await console.waitForOutput(/mandos: tidied up\s+unlock ended: 0/);
+  await console.waitForOutput(/mandos: tidied up[^]*unlock ended: 0/);
   assert.doesNotMatch(console.output, /unlocked/);
 });
 
@@ -107,7 +107,7 @@ test('a signal ends it after it has tidied up', NEEDS, async t => {
   });
   await machine.console.waitForOutput(/looking for servers/);
   machine.put('go', '');
-  await machine.console.waitForOutput(/tidied up\s+unlock ended: 0/);
+  await machine.console.waitForOutput(/tidied up[^]*unlock ended: 0/);
 });
 
 for (const [what, prepare, why] of [
@@ -169,3 +169,56 @@ for (const [what, ask] of [
     await console.waitForOutput(/unlock ended: 0/);
   });
 }
+
+test('the program takes the password of a plugin, which runs as nobody', NEEDS, async t => {
+  const machine = new Initramfs(t, {
+    volumes: { root: 'correct' },
+    plugin: 'id -u >&2; until [ -e /control/go ]; do sleep 0.1; done; printf correct',
+  });
+  const { console } = machine;
+  await console.waitForOutput(/65534\r/);
+  await console.waitForOutput(/Please unlock disk root: /);
+  machine.put('go', '');
+  await console.waitForOutput(/unlocked "root"[^]*unlock ended: 0/);
+});
+
+test(
+  'a plugin that fails is said, and the console goes on',
+  NEEDS,
+  async t => {
+    const machine = new Initramfs(t, {
+      volumes: { root: 'correct' },
+      plugin: 'echo "no network" >&2; exit 1',
+    });
+    const { console } = machine;
+    await console.waitForOutput(
+      /no password: no plugin in \/control\/plugins got a password; looking again in 30 s/,
+    );
+    await console.waitForOutput(/looking again in 30 s\s*\r\nPlease unlock disk root: $/);
+    machine.type('correct');
+    await console.waitForOutput(/unlock ended: 0/);
+  },
+);
+
+test('a signal ends the plugins, and then the program as that signal does', NEEDS, async t => {
+  const machine = new Initramfs(t, {
+    volumes: { root: 'correct' },
+    plugin: 'trap "echo plugin ended >&2; exit 1" TERM; echo plugin runs >&2; while :; do sleep 0.1; done',
+    boot: `${WAIT}; kill "$UNLOCK"`,
+  });
+  const { console } = machine;
+  await console.waitForOutput(/plugin runs/);
+  machine.put('go', '');
+  await console.waitForOutput(/plugin ended[^]*unlock ended: 143/);
+});
+
+test('without plugins it says so and ends, and the console goes on', NEEDS, async t => {
+  const machine = new Initramfs(t, {
+    volumes: { root: 'correct' },
+    plugin: '',
+  });
+  const { console } = machine;
+  await console.waitForOutput(/no password from a server: cannot read the directory of plugins/);
+  machine.type('correct');
+  await console.waitForOutput(/cryptroot ended: 0[^]*unlock ended: 1/);
+});
