@@ -45,11 +45,11 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
 test('an interface that appears later is brought up and used', NETNS, async t => {
   const { client, keys } = await scene(t);
   const [eth0] = client.interfaces;
+  const before = await networkState(client);
   await eth0?.remove();
   const child = start({ client, keys }, ['--delay=0.5']);
   await child.waitForOutput(/there is no suitable network interface/);
   await eth0?.create({ up: false });
-  const before = await networkState(client);
   await assertUnlocks(child);
   assert.equal(await networkState(client), before);
 });
