@@ -48,7 +48,7 @@ export function createLoopback(): DemoNetwork {
     kind: 'loopback',
     where: 'on loopback (mandos --no-zeroconf)',
     serverOptions: ['--no-zeroconf', '--address=::1', '--port=0'],
-    clientOptions: serverPort => [`--connect=::1:${serverPort}`],
+    clientOptions: serverPort => [`--connect=::1:${serverPort}`, '--interface=lo'],
     onServer: (command, args) => new Program(command, args),
     onClient: (command, args) => new Program(command, args),
   };
