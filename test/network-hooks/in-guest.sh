@@ -43,8 +43,10 @@ peer ip link add switch.5 link switch type vlan id 5
 peer ip link set switch.5 up
 peer ip address add 10.5.0.1/24 dev switch.5
 
+# What cannot be undone, for sed.
+changes=
 snapshot() {
-  ip -details address | sed 's/ qdisc [^ ]*//'
+  ip -details address | sed -e 's/ qdisc [^ ]*//' -e "$changes"
   ip -details route
   ip -details -6 route
   ls -R /run
@@ -189,8 +191,13 @@ SLAVES="eth0 eth1"'
   same_as_before 'bond with a card that is in use' && ok 'bond: a card in use is left alone'
   ip address flush dev eth1
   ip link set eth1 down
-  # The module's own bond0.
   rmmod bonding
+}
+
+# --- The bond0 that the module makes by itself
+part_spare() {
+  # The kernel gives a bond without members another random address, and it keeps a limit of its members.
+  changes='/ bond0:/{n;s/ether [^ ]*/ether random/};s/tso_max_size [0-9]*//'
   modprobe bonding max_bonds=1
   [ -e /sys/class/net/bond0 ] || failed 'bond0 of the module'
   configure bond 'NAME=bond0
@@ -198,6 +205,7 @@ SLAVES="eth0 eth1"
 IPADDRS=192.0.2.2/24'
   round bond 192.0.2.1 "bond0 of the module's own"
   rmmod bonding
+  changes=
 }
 
 # --- VLAN on a bond: stopped in reverse order

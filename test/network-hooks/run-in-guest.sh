@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs in-guest.sh in a virtual machine with Debian's kernel, without a disk and a network of its own.
-#   bash test/network-hooks/run-in-guest.sh [bridge vlan bond stack dhcp wireguard]
+#   bash test/network-hooks/run-in-guest.sh [bridge vlan bond spare stack dhcp wireguard]
 # Needs qemu-system-x86, busybox, iproute2, wireguard-tools, klibc-utils, kmod and cpio. The exit status is 0 when all
 # is well.
 set -euo pipefail
@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=${MANDOS_GUEST_KERNEL:-/var/cache/mandos-ts-test/hooks/kernel}
 # Without hardware virtualisation on a busy machine everything takes some ten minutes.
 TIMEOUT_SECONDS=3600
-parts=${*:-bridge vlan bond stack dhcp wireguard}
+parts=${*:-bridge vlan bond spare stack dhcp wireguard}
 
 if ! [ -d "$cache/boot" ]; then
   echo "Unpacking Debian's kernel into $cache (it is not installed)"
