@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, fchownSync } from 'node:fs';
+import { closeSync, fchownSync, openSync, readSync } from 'node:fs';
 import { getuid } from 'node:process';
 import { describeError, MandosError } from '../../common/errors.js';
 import { openPipe } from '../../common/libc-files.js';
@@ -65,11 +65,36 @@ export async function runProcess(command: Command, watch: Watch): Promise<Uint8A
   }
 }
 
+/** How a script begins, and a program (elf(5)). */
+const MAGICS = [Buffer.from('#!'), Buffer.from('\x7fELF')];
+
+/**
+ * Refuses what the kernel does not run: spawn() would have a shell run it (execvp(3)), which makes a success with an
+ * empty password of an empty file.
+ */
+function refuseOtherFiles(file: string): void {
+  const head = Buffer.alloc(4);
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, 'r');
+  } catch {
+    return; // It may be run without being read.
+  }
+  try {
+    readSync(descriptor, head);
+  } finally {
+    closeSync(descriptor);
+  }
+  if (!MAGICS.some(magic => head.subarray(0, magic.length).equals(magic)))
+    throw new MandosError('PLUGIN_START', 'it is neither a program nor a script with "#!"');
+}
+
 function start(command: Command, privileges: Privileges): { child: ChildProcess; read: number } {
   const { file, args, environment, userId, groupId } = command;
   const { read, write } = openPipe();
   try {
     const child = privileges.asRoot(() => {
+      refuseOtherFiles(file);
       const ids = getuid?.() === 0 ? { uid: userId, gid: groupId } : {};
       // A shell script that writes to /dev/stdout opens the pipe again, as the user that it runs as.
       if (ids.uid !== undefined) fchownSync(write, ids.uid, ids.gid);
