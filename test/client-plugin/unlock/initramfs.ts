@@ -34,19 +34,20 @@ echo "$name" >>/control/tries
 exec sh /control/open.sh "$name"
 `;
 
-/** Makes a mapping as sysfs shows it. */
+/** Makes a mapping as sysfs shows it, with the name that libdevmapper makes of a name. */
 const OPEN = `
 n=$(ls /sys/block | wc -l)
 mkdir -p /sys/block/dm-$n/dm
 mknod /dev/dm-$n b 253 $n
-echo "$1" >/sys/block/dm-$n/dm/name
+echo "$1" >/sys/block/dm-$n/given-name
+echo "$1" | sed 's/ /\\\\x20/g' >/sys/block/dm-$n/dm/name
 echo 2048 >/sys/block/dm-$n/size
 `;
 
 const DMSETUP = `#!/bin/sh
 for name; do :; done
 for device in /sys/block/dm-*; do
-  [ "$(cat "$device/dm/name" 2>/dev/null)" != "$name" ] || { basename "$device"; exit 0; }
+  [ "$(cat "$device/given-name" 2>/dev/null)" != "$name" ] || { basename "$device"; exit 0; }
 done
 exit 1
 `;
