@@ -6,6 +6,12 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { PROGRAM as KEYGEN } from '../client-plugin/keygen/options.js';
 import { PROGRAM as CLIENT } from '../client-plugin/options.js';
+import { PROGRAM as PLUGIN_RUNNER } from '../client-plugin/plugin-runner/options.js';
+import { PROGRAM as ASKPASS_FIFO } from '../client-plugin/prompts/run-askpass-fifo.js';
+import { PROGRAM as PASSWORD_PROMPT } from '../client-plugin/prompts/run-password-prompt.js';
+import { PROGRAM as PLYMOUTH } from '../client-plugin/prompts/run-plymouth.js';
+import { PROGRAM as AGENT } from '../client-plugin/password-agent/options.js';
+import { PROGRAM as UNLOCK } from '../client-plugin/unlock/options.js';
 import type { Option, Program } from '../common/cli.js';
 import { PROGRAM as CTL } from '../monitor/ctl/command-line.js';
 import { PROGRAM as MONITOR } from '../monitor/screen/command-line.js';
@@ -64,9 +70,15 @@ function tag({ name, short, argument, optionalArgument }: Option): string {
 const PROGRAMS: readonly (readonly [Program, string])[] = [
   [SERVER, 'mandos.8'],
   [CLIENT, 'mandos-client.8mandos'],
+  [PLUGIN_RUNNER, 'plugin-runner.8mandos'],
+  [PASSWORD_PROMPT, 'password-prompt.8mandos'],
+  [ASKPASS_FIFO, 'askpass-fifo.8mandos'],
+  [PLYMOUTH, 'plymouth.8mandos'],
   [KEYGEN, 'mandos-keygen.8'],
   [CTL, 'mandos-ctl.8'],
   [MONITOR, 'mandos-monitor.8'],
+  [UNLOCK, 'mandos-to-cryptroot-unlock.8mandos'],
+  [AGENT, 'password-agent.8mandos'],
 ];
 
 for (const [program, name] of PROGRAMS) {

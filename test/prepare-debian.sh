@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs what the tests' real peers need, on Debian and as root: from the second time on there is nothing to do.
-# The original's client is only unpacked: installed, it would put itself into this machine's initramfs.
+# The original's client and cryptsetup's part of an initramfs are only unpacked: installed, they would put themselves into
+# this machine's initramfs.
 set -euo pipefail
 
 packages=(
@@ -9,6 +10,7 @@ packages=(
   libavahi-core7 libgpgme11 libnl-route-3-200 # the original's client is linked with these
 )
 client_tree=${MANDOS_CLIENT_TREE:-/var/cache/mandos-ts-test/mandos-client}
+cryptsetup_tree=${CRYPTSETUP_TREE:-/var/cache/mandos-ts-test/cryptsetup}
 policy=/usr/sbin/policy-rc.d
 
 # Names of installed packages, and those that they stand for (libgpgme11 is libgpgme11t64 in newer releases).
@@ -25,6 +27,19 @@ missing_packages() {
   done
 }
 
+# Downloads packages and unpacks them into a directory: unpack DIRECTORY PACKAGE...
+unpack() (
+  tree=$1
+  shift
+  echo "Unpacking $* into $tree (nothing of it is installed)"
+  mkdir -p "$tree"
+  download=$(mktemp -d)
+  trap 'rm -rf "$download"' EXIT
+  cd "$download"
+  quiet apt-get --quiet -o APT::Sandbox::User=root download "$@"
+  for file in *.deb; do dpkg -x "$file" "$tree"; done
+)
+
 quiet() {
   local log
   log=$(mktemp)
@@ -37,7 +52,9 @@ quiet() {
 }
 
 mapfile -t missing < <(missing_packages)
-if [ ${#missing[@]} -eq 0 ] && [ -e "$client_tree/usr/sbin/mandos-keygen" ]; then
+has_client() { [ -e "$client_tree/usr/sbin/mandos-keygen" ]; }
+has_cryptsetup() { [ -e "$cryptsetup_tree/lib/cryptsetup/askpass" ]; }
+if [ ${#missing[@]} -eq 0 ] && has_client && has_cryptsetup; then
   exit 0
 fi
 
@@ -52,14 +69,5 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
   quiet apt-get --quiet --yes --no-install-recommends install "${missing[@]}"
 fi
-if [ ! -e "$client_tree/usr/sbin/mandos-keygen" ]; then
-  echo "Unpacking the package mandos-client into $client_tree (it is not installed)"
-  mkdir -p "$client_tree"
-  (
-    download=$(mktemp -d)
-    trap 'rm -rf "$download"' EXIT
-    cd "$download"
-    quiet apt-get --quiet -o APT::Sandbox::User=root download mandos-client
-    dpkg -x mandos-client_*.deb "$client_tree"
-  )
-fi
+has_client || unpack "$client_tree" mandos-client
+has_cryptsetup || unpack "$cryptsetup_tree" cryptsetup cryptsetup-initramfs
