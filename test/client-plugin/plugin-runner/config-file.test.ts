@@ -63,7 +63,15 @@ test('the command line comes after the file, of which there may be none', t => {
   const { options } = read(
     t,
     '--plugin-dir=/conf --plugin-helper-dir /conf --userid=1 --groupid=2 -G A=1 -o a:1 -d a',
-    ...['--plugin-dir', '/argv', '--userid=3', '-G', 'A=2', '-o', 'a:2', '-e', 'a'],
+    '--plugin-dir',
+    '/argv',
+    '--userid=3',
+    '-G',
+    'A=2',
+    '-o',
+    'a:2',
+    '-e',
+    'a',
   );
   const { pluginDirectory, helperDirectory, userId, groupId } = options;
   assert.deepEqual([pluginDirectory, helperDirectory, userId, groupId], ['/argv', '/conf', 3, 2]);
