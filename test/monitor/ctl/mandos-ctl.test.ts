@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { PROGRAM } from '../../../monitor/ctl/command-line.js';
 import { runNode } from '../../support/loopback.js';
 import { createLan } from '../../support/namespace.js';
 import { startBus, startRealMandos, writeServerConfig } from '../../support/peers.js';
@@ -16,8 +13,6 @@ import {
   originalServer,
   SERVER_ARGS,
 } from './scene.js';
-
-const COMPLETIONS = join(import.meta.dirname, '../../../../packaging/completions');
 
 test('--watch tells of events as they happen, of the server’s coming and going too', ORIGINAL, async t => {
   const lan = await createLan(t);
@@ -182,29 +177,4 @@ test('--help, --usage and --version need no bus', async t => {
     assert.equal(child.stderr, '');
     assert.match(child.stdout, /mandos-ctl/);
   }
-});
-
-test('bash completes options and the names of clients', ORIGINAL, async t => {
-  const host = await originalServer(t);
-  const bin = join(host.runDirectory, 'bin');
-  mkdirSync(bin);
-  writeFileSync(join(bin, 'mandos-ctl'), `#!/bin/sh\nexec "${process.execPath}" "${MANDOS_CTL}" "$@"\n`);
-  chmodSync(join(bin, 'mandos-ctl'), 0o755);
-  symlinkSync(join(COMPLETIONS, 'bash/mandos-ctl'), join(bin, 'completion'));
-  const script = `
-    PATH=$1:$PATH; . "$1/completion"; shift
-    COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mandos_ctl; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const complete = async (...words: string[]) => {
-    const { stdout, stderr } = await host.run('bash', ['-c', script, 'bash', bin, 'mandos-ctl', ...words]);
-    assert.equal(stderr, '');
-    return stdout.trim().split('\n').toSorted();
-  };
-  assert.deepEqual(await complete('-e', ''), ['Alpha', 'db-2', 'web1.example.org', 'zulu']);
-  assert.deepEqual(await complete('w'), ['web1.example.org']);
-  assert.deepEqual(await complete('--st'), ['--start-checker', '--stop-checker']);
-  assert.deepEqual(await complete('--log-level', '=', 'd'), ['debug']);
-  const options = PROGRAM.options.map(
-    ({ name, argument }) => `--${name}${argument === undefined ? '' : '='}`,
-  );
-  assert.deepEqual(await complete('--'), options.toSorted());
 });
