@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyrightFile } from './copyright.js';
 import type { Package } from './deb.js';
@@ -54,7 +54,9 @@ export async function serverPackage(source: Source): Promise<Package> {
   const programs = [...Object.values(PROGRAMS), ...OTHER_PROGRAMS].map(path => `dist/${path}`);
   for (const folder of FOLDERS) {
     for (const file of listFiles(join(root, 'dist', folder))) {
-      if (file.endsWith('.js')) addProgramFile(source, tree, join(folder, file));
+      // tsc leaves the output of sources that are gone.
+      const isCurrent = existsSync(join(root, folder, file.replace(/\.js$/, '.ts')));
+      if (file.endsWith('.js') && isCurrent) addProgramFile(source, tree, join(folder, file));
     }
   }
   for (const [name, path] of Object.entries(PROGRAMS)) tree.link(`usr/sbin/${name}`, `${HOME}/${path}`);

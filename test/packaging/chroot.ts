@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,8 +43,21 @@ mount -t devpts -o newinstance,ptmxmode=666 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
 ip link set lo up
+if [ -n "$3" ]; then
+  mount -t sysfs -o ro sysfs "$root/sys"
+  mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+  rm "$root/usr/sbin/policy-rc.d"
+  echo ready
+  exec chroot "$root" env -i container=other /lib/systemd/systemd --unit="$3"
+fi
 echo ready
 exec sleep infinity`;
+
+/** Whether systemd can be the first process of a chroot here: it wants control groups of its own. */
+export function canRunSystemd(): boolean {
+  const mount = ['sh', '-c', 'mount --make-rprivate / && mount -t cgroup2 cgroup2 /mnt'];
+  return spawnSync('unshare', ['--mount', '--cgroup', ...mount], { stdio: 'ignore' }).status === 0;
+}
 
 export interface Result {
   readonly code: number | null;
@@ -56,29 +69,33 @@ export class Chroot {
   readonly #init: Child;
   readonly #initPid: string;
   readonly #directory: string;
+  readonly #root: string;
 
-  private constructor(init: Child, initPid: string, directory: string) {
+  private constructor(init: Child, initPid: string, directory: string, isInside: boolean) {
     this.#init = init;
     this.#initPid = initPid;
     this.#directory = directory;
+    const root = join('/proc', initPid, 'root');
+    this.#root = isInside ? root : join(root, directory, 'root');
   }
 
-  static async start(): Promise<Chroot> {
+  /** @param unit what systemd starts as the first process; without it there is no systemd */
+  static async start(unit = ''): Promise<Chroot> {
     execFileSync('bash', [join(HERE, 'make-base.sh'), BASE], {
       stdio: ['ignore', 'ignore', 'pipe'],
       timeout: MAKE_BASE_MS,
     });
     const directory = mkdtempSync(join(tmpdir(), 'chroot-'));
-    const namespaces = ['--mount', '--net', '--pid', '--uts', '--ipc', '--fork', '--kill-child'];
-    const init = new Child('unshare', [...namespaces, 'sh', '-c', START, 'sh', BASE, directory], {});
+    const namespaces = ['--mount', '--net', '--pid', '--uts', '--ipc', '--cgroup', '--fork', '--kill-child'];
+    const init = new Child('unshare', [...namespaces, 'sh', '-c', START, 'sh', BASE, directory, unit], {});
     await init.waitForOutput(/^ready$/m);
     const initPid = execFileSync('pgrep', ['--parent', String(init.pid)], { encoding: 'utf8' }).trim();
-    return new Chroot(init, initPid, directory);
+    return new Chroot(init, initPid, directory, unit !== '');
   }
 
   /** A file of it, to be read and written from here. */
   path(path: string): string {
-    return join('/proc', this.#initPid, 'root', this.#directory, 'root', path);
+    return join(this.#root, path);
   }
 
   /** Starts a shell script; it has no input. */
@@ -99,7 +116,7 @@ export class Chroot {
   async run(script: string): Promise<Result> {
     const child = this.spawn(script);
     const { code } = await child.waitForExit(RUN_MS);
-    return { code, output: child.output };
+    return { code, output: child.output.replaceAll('\r', '') };
   }
 
   /** @returns the output. @throws when the script fails */

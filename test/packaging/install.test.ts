@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 import { after, test } from 'node:test';
 import type { Child } from '../support/child.js';
 import { requires } from '../support/requires.js';
-import { Chroot } from './chroot.js';
+import { canRunSystemd, Chroot } from './chroot.js';
 import type { Packages } from './packages.js';
 import { buildPackages, removePackages } from './packages.js';
 
@@ -19,8 +19,8 @@ after(() => {
 });
 
 /** With packages to install, and with a program in the place of update-initramfs that only says what it is asked. */
-async function startChroot(t: TestContext): Promise<Chroot> {
-  const chroot = await Chroot.start();
+async function startChroot(t: TestContext, unit?: string): Promise<Chroot> {
+  const chroot = await Chroot.start(unit);
   t.after(() => chroot.stop());
   await chroot.ok(`
     dpkg-divert --quiet --local --rename --add /usr/sbin/update-initramfs
@@ -53,20 +53,25 @@ async function startServer(chroot: Chroot, args = ''): Promise<Child> {
   await chroot.ok(START_BUS);
   const more = `DAEMON_ARGS="--no-zeroconf --port=0 --debuglevel=INFO ${args}"`;
   await chroot.ok(`${more}; ${unitCommand(chroot, 'ExecStartPre')}`);
-  const server = chroot.spawn(`${more}; exec ${unitCommand(chroot, 'ExecStart')}`);
+  const server = chroot.spawn(`${more}; ${WITH_PID} exec ${unitCommand(chroot, 'ExecStart')}`);
   await server.waitForOutput(/listening on .*:\d+$/m);
   return server;
 }
 
 async function startOriginal(chroot: Chroot): Promise<Child> {
   await chroot.ok(START_BUS);
-  const server = chroot.spawn('exec /usr/sbin/mandos --foreground --no-zeroconf --port=4711 --debug');
+  const server = chroot.spawn(
+    `${WITH_PID} exec /usr/sbin/mandos --foreground --no-zeroconf --port=4711 --debug`,
+  );
   await server.waitForOutput(/Now listening on address/);
   return server;
 }
 
-async function stop(server: Child): Promise<void> {
-  server.signal('SIGTERM');
+/** By its number in there: what runs out here is nsenter. */
+const WITH_PID = 'echo $$ >/run/under-test.pid;';
+
+async function stop(chroot: Chroot, server: Child): Promise<void> {
+  await chroot.ok('kill "$(cat /run/under-test.pid)"');
   assert.equal((await server.waitForExit()).code, 0, server.tail());
 }
 
@@ -106,15 +111,18 @@ test(
     );
     assert.equal(
       await chroot.ok(`stat -c %a ${KEYS.slice(1, 2).join(' ')} ${KEYS.slice(3).join(' ')}`),
-      '600\n600\n',
+      '400\n400\n',
     );
-    assert.match(await chroot.ok('mandos --check'), /^configuration is valid: 0 clients$/m);
+    assert.match(await chroot.ok('mandos --check'), /^configuration is valid: 0 clients/m);
     assert.match(
       await chroot.ok('mandos --version; mandos-ctl --version; mandos-monitor --version'),
       /^mandos .*\nmandos-ctl .*\nmandos-monitor /,
     );
-    assert.equal((await chroot.run('systemd-analyze verify /lib/systemd/system/mandos.service')).output, '');
-    assert.match(await chroot.ok('ls -l /etc/systemd/system/multi-user.target.wants'), /mandos\.service/);
+    assert.equal(
+      (await chroot.run('systemd-analyze --man=no verify /lib/systemd/system/mandos.service')).output,
+      '',
+    );
+    assert.equal(await chroot.ok('systemctl is-enabled mandos.service'), 'enabled\n');
 
     await chroot.ok(
       'printf %s "the password" >/root/password; mandos-keygen --passfile=/root/password --no-ssh --name=here >>/etc/mandos/clients.conf',
@@ -123,7 +131,7 @@ test(
     const [, port] = /listening on .*:(\d+)$/m.exec(server.output) ?? [];
     await chroot.ok(`mandos-keygen --test --connect=[::1]:${port}`);
     assert.deepEqual(await enabled(chroot), { here: true });
-    await stop(server);
+    await stop(chroot, server);
 
     await t.test('an upgrade changes neither configuration nor keys nor state', async () => {
       await chroot.ok('echo "# mine" >>/etc/mandos/mandos.conf');
@@ -144,7 +152,7 @@ test(
         assert.notEqual(code, 0);
         assert.match(output, /is in use by another mandos.*\n.*stays installed/);
         assert.deepEqual(await enabled(chroot), { here: true });
-        await stop(running);
+        await stop(chroot, running);
       },
     );
 
@@ -183,7 +191,7 @@ test(
     const first = await startOriginal(chroot);
     await enabled(chroot);
     await chroot.ok('mandos-ctl --disable two');
-    await stop(first);
+    await stop(chroot, first);
 
     const said = await chroot.ok(install(chroot, packages, 'server', 'client'));
     assert.match(said, /Removing mandos \(/);
@@ -200,14 +208,15 @@ test(
     const second = await startServer(chroot);
     assert.deepEqual(await enabled(chroot), { one: true, two: false, three: true });
     await chroot.ok('mandos-ctl --disable three');
-    await stop(second);
+    await stop(chroot, second);
 
     await t.test('what is left of its server package can be purged', async () => {
       await chroot.ok('dpkg --purge mandos');
+      assert.equal(await chroot.ok('systemctl is-enabled mandos.service'), 'enabled\n');
       assert.deepEqual(readAll(chroot, edited), contents);
       const third = await startServer(chroot);
       assert.deepEqual(await enabled(chroot), { one: true, two: false, three: false });
-      await stop(third);
+      await stop(chroot, third);
     });
 
     await t.test('back', async () => {
@@ -218,7 +227,7 @@ test(
       const original = await startOriginal(chroot);
       assert.deepEqual(await enabled(chroot), { one: true, two: false, three: false });
       await chroot.ok('mandos-ctl --enable two');
-      await stop(original);
+      await stop(chroot, original);
       await chroot.ok('dpkg --purge mandos-ts mandos-ts-client');
       assert.deepEqual(
         readAll(chroot, edited),
@@ -237,7 +246,7 @@ test(
       assert.deepEqual(readAll(chroot, edited), contents);
       const again = await startServer(chroot);
       assert.deepEqual(await enabled(chroot), { one: true, two: true, three: false });
-      await stop(again);
+      await stop(chroot, again);
     });
   },
 );
@@ -257,7 +266,7 @@ test('without a state that can be read nothing is released, and nothing is hande
   });
 
   await t.test('a damaged state of its own keeps the package installed', async () => {
-    await stop(await startServer(chroot));
+    await stop(chroot, await startServer(chroot));
     await chroot.ok('truncate -s 100 /var/lib/mandos/clients.mdb');
     const { code, output } = await chroot.run('apt-get -qy remove mandos-ts');
     assert.notEqual(code, 0);
@@ -285,4 +294,43 @@ test('keys from the time before TLS keys stay, and get them', NEEDS, async t => 
   const [publicKey] = readAll(chroot, openPgp.slice(0, 1));
   assert.match(await chroot.ok('dpkg-reconfigure mandos-ts-client'), /does not have all of its keys/);
   assert.equal(read(chroot, '/etc/keys/mandos/pubkey.txt'), publicKey, 'half a pair is not touched');
+});
+
+test('under systemd the service starts, is watched, reloads, checks, restarts and stops', NEEDS, async t => {
+  if (!canRunSystemd()) {
+    t.diagnostic('not run: no control groups can be mounted here');
+    return;
+  }
+  const chroot = await startChroot(t, 'dbus.socket');
+  const isActive = (unit: string) =>
+    chroot.ok(
+      `for i in $(seq 300); do systemctl --quiet is-active ${unit} && exit; sleep 0.2; done; systemctl status ${unit}`,
+    );
+  await isActive('dbus.socket');
+  await chroot.ok(install(chroot, packages, 'server'));
+  await isActive('mandos.service');
+  const show = (property: string) =>
+    chroot.ok(`systemctl show --value --property=${property} mandos.service`);
+  assert.equal(await show('WatchdogUSec'), '2min\n');
+  assert.match(await show('StatusText'), /^0 clients, port \d+$/m);
+  assert.match(await chroot.ok(`cat /proc/$(systemctl show -P MainPID mandos)/status`), /^CapEff:\t0+$/m);
+
+  const ping =
+    'host = 127.0.0.1\ninterval = PT1S\nchecker = fping -q -- 127.0.0.1 && fping -q -- %%(host)s\n';
+  write(
+    chroot,
+    '/etc/mandos/clients.conf',
+    `${section('one', '1').replace('checker = :\n', ping)}${section('two', '2')}`,
+  );
+  await chroot.ok('systemctl reload mandos.service');
+  assert.deepEqual(await enabled(chroot), { one: true, two: true });
+  const checked = `mandos-ctl --dump-json one | grep -q '"LastCheckerStatus": 0'`;
+  await chroot.ok(
+    `for i in $(seq 300); do ${checked} && exit; sleep 0.2; done; mandos-ctl --dump-json; exit 1`,
+  );
+  await chroot.ok('mandos-ctl --disable two; systemctl restart mandos.service');
+  assert.deepEqual(await enabled(chroot), { one: true, two: false });
+  assert.equal(await show('Result'), 'success\n');
+  await chroot.ok('apt-get -qy remove mandos-ts');
+  assert.ok(existsSync(chroot.path('/var/lib/mandos/clients.pickle')));
 });
