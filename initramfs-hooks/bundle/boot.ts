@@ -7,6 +7,7 @@ import type { Load } from './programs.js';
 /** The programs of the initramfs (boot.cjs). */
 const PROGRAMS: Readonly<Record<BootProgram, Load>> = {
   'plugin-runner': () => import('../../client-plugin/plugin-runner/run-plugin-runner.js'),
+  'password-agent': () => import('../../client-plugin/password-agent/main.js'),
   'mandos-to-cryptroot-unlock': () => import('../../client-plugin/unlock/main.js'),
   'mandos-client': () => import('../../client-plugin/run-client.js'),
   'password-prompt': () => import('../../client-plugin/prompts/run-password-prompt.js'),

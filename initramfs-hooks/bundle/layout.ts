@@ -3,6 +3,7 @@
 /** Programs of the initramfs, and where each lies below `lib/mandos`: a link to the launcher. */
 export const BOOT_LINKS = {
   'plugin-runner': 'plugin-runner',
+  'password-agent': 'password-agent',
   'mandos-to-cryptroot-unlock': 'mandos-to-cryptroot-unlock',
   'mandos-client': 'plugins.d/mandos-client',
   'password-prompt': 'plugins.d/password-prompt',
