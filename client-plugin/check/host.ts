@@ -95,9 +95,9 @@ function findPrograms(files: HostFiles): string | undefined {
 
 function programFiles(files: HostFiles, programs: string | undefined): HostCopy[] {
   if (programs === undefined) return [];
-  return ['boot.cjs', 'koffi.node'].map(name =>
-    files.copy('programs', `${programs}/${name}`, `lib/mandos/${name}`),
-  );
+  // tools.cjs is for the running system.
+  const names = files.list(programs).filter(name => /^(?!tools\.).*\.(cjs|node)$/.test(name));
+  return names.map(name => files.copy('programs', `${programs}/${name}`, `lib/mandos/${name}`));
 }
 
 /** What starts the client: initramfs-tools' scripts, and dracut's units. */

@@ -26,6 +26,15 @@ export interface Subject {
 
 const KEY_DIRECTORIES = ['conf/conf.d/mandos', 'etc/mandos/keys', 'etc/keys/mandos'] as const;
 
+/** What to do about modules that an image has not, as words that "run" can follow. */
+export function adviseModules({ generator, update }: Subject, modules: readonly string[]): string {
+  const where =
+    generator === 'dracut'
+      ? `put add_drivers+=" ${modules.join(' ')} " into a file in /etc/dracut.conf.d`
+      : `add ${modules.length === 1 ? 'it' : 'them'} to /etc/initramfs-tools/modules`;
+  return `${where}, then run ${update}`;
+}
+
 export function subjectOf(image: Image, host: Host): Subject {
   const { tree, file } = image;
   const generator = generatorOf(image);

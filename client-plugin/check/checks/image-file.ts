@@ -4,7 +4,7 @@ import { listed } from '../../../common/listed.js';
 import type { Subject } from '../subject.js';
 
 /** Who may read the image's file, as it has private keys, and whose client it has. */
-export function checkImageFile({ image, client, host, update, keyDirectory }: Subject): Finding[] {
+export function checkImageFile({ image, client, host, update, keyDirectory, generator }: Subject): Finding[] {
   const mode = image.mode.toString(8).padStart(4, '0');
   const hasKeys = image.tree.list(keyDirectory).length > 0;
   // The group root has root alone: the original makes images with UMASK=0027.
@@ -17,7 +17,7 @@ export function checkImageFile({ image, client, host, update, keyDirectory }: Su
         )
       : fail(
           'image',
-          `its mode is ${mode}, so that others than root can read the private keys in it: run "chmod 0600 ${image.file}", and set UMASK=0077 in /etc/initramfs-tools/initramfs.conf`,
+          `its mode is ${mode}, so that others than root can read the private keys in it: run "chmod 0600 ${image.file}"${generator === 'initramfs-tools' ? ', and set UMASK=0077 in /etc/initramfs-tools/initramfs.conf' : ''}`,
         ),
     ...lost(image.lost),
     clientFinding(client, host.programs, update),

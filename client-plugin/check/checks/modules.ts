@@ -2,6 +2,7 @@ import { listed } from '../../../common/listed.js';
 import { isInterfaceUsed } from '../client-words.js';
 import { fail, ok, warning } from '../finding.js';
 import type { Finding } from '../finding.js';
+import { adviseModules } from '../subject.js';
 import type { Subject } from '../subject.js';
 
 const SHOWN = 5;
@@ -22,7 +23,7 @@ export function checkModules(subject: Subject): Finding[] {
   }
   const findings = [
     ...driverFindings(subject, kernel),
-    ...ipv6Findings(kernel, update),
+    ...ipv6Findings(subject, kernel),
     ...hookFindings(subject, kernel),
   ];
   return findings.some(({ level }) => level !== 'ok')
@@ -73,7 +74,7 @@ function kernelModules({ image, host }: Subject, release: string): KernelModules
 
 /** The drivers of this machine's network interfaces, as far as the client is to use them. */
 function driverFindings(subject: Subject, kernel: KernelModules): Finding[] {
-  const { host, update } = subject;
+  const { host } = subject;
   const isUsed = isInterfaceUsed(subject);
   return host.interfaces.flatMap(({ name, modules, wireless }) => {
     // Wi-Fi takes a network hook, which names the modules.
@@ -83,18 +84,18 @@ function driverFindings(subject: Subject, kernel: KernelModules): Finding[] {
     return [
       fail(
         'modules',
-        `the image has no ${listed(missing, SHOWN)}, which ${name} needs: add ${missing.length === 1 ? 'it' : 'them'} to /etc/initramfs-tools/modules, then run ${update}`,
+        `the image has no ${listed(missing, SHOWN)}, which ${name} needs: ${adviseModules(subject, missing)}`,
       ),
     ];
   });
 }
 
-function ipv6Findings(kernel: KernelModules, update: string): Finding[] {
+function ipv6Findings(subject: Subject, kernel: KernelModules): Finding[] {
   if (kernel.isMonolithic || kernel.has('ipv6')) return [];
   return [
     warning(
       'modules',
-      `the image has no ipv6, without which only servers with IPv4 addresses can be reached: add it to /etc/initramfs-tools/modules, then run ${update}`,
+      `the image has no ipv6, without which only servers with IPv4 addresses can be reached: ${adviseModules(subject, ['ipv6'])}`,
     ),
   ];
 }

@@ -101,8 +101,12 @@ function libraryFindings(
     findings.push(fail('libraries', `koffi.node is for another kind of processor than node: run ${update}`));
   const missing = libraries.missing([node, koffi, ...(gnutls ? [gnutls] : [])]);
   if (missing.length > 0) {
-    const names = missing.map(({ library, by }) => `${library} (for /${by})`);
-    findings.push(fail('libraries', `the image has no ${listed(names, SHOWN)}: run ${update}`));
+    const wanters = [...new Set(missing.map(({ by }) => by))];
+    const wanted = wanters.map(wanter => {
+      const names = missing.filter(({ by }) => by === wanter).map(({ library }) => library);
+      return `${listed(names, SHOWN)}, which /${wanter} needs`;
+    });
+    findings.push(fail('libraries', `the image has no ${listed(wanted, SHOWN, '; no ')}: run ${update}`));
   }
   if (findings.length > 0 || gnutls === undefined) return findings;
   return [ok('libraries', 'all that node, koffi.node and libgnutls need are in it')];

@@ -13,7 +13,7 @@ export function checkSystem(host: Host, checked: readonly string[]): Finding[] {
   return [...kernelFindings(host, checked), ...bootParameterFindings(host.files)];
 }
 
-function kernelFindings({ kernels, releasesWithImage }: Host, checked: readonly string[]): Finding[] {
+function kernelFindings({ files, kernels, releasesWithImage }: Host, checked: readonly string[]): Finding[] {
   const [newest] = kernels;
   if (newest === undefined) return [];
   const without = kernels.filter(release => !releasesWithImage.includes(release));
@@ -21,7 +21,7 @@ function kernelFindings({ kernels, releasesWithImage }: Host, checked: readonly 
     return [
       fail(
         'kernels',
-        `${newest}, the newest kernel, has no image, and is what is started by default: run "update-initramfs -c -k ${newest}"`,
+        `${newest}, the newest kernel, has no image, and is what is started by default: run ${makeCommand(files, newest)}`,
       ),
     ];
   }
@@ -41,6 +41,12 @@ function kernelFindings({ kernels, releasesWithImage }: Host, checked: readonly 
     ];
   }
   return [ok('kernels', `the newest, ${newest}, has an image`)];
+}
+
+function makeCommand(files: HostFiles, release: string): string {
+  return files.exists('/usr/lib/dracut') && !files.exists('/usr/share/initramfs-tools/scripts')
+    ? `"dracut /boot/initrd.img-${release} ${release}"`
+    : `"update-initramfs -c -k ${release}"`;
 }
 
 function bootParameterFindings(files: HostFiles): Finding[] {

@@ -22,8 +22,6 @@ export interface ImageFile {
 
 /** Symbolic links that are followed in one path, as the kernel does (path_resolution(7)). */
 const MAX_LINKS = 40;
-/** Parts of a path that are followed. */
-const MAX_STEPS = 4096;
 /** Directories in each other that an image has; more is no image, and would take long to follow. */
 const MAX_DEPTH = 64;
 
@@ -84,9 +82,7 @@ export class ImageTree {
     const rest = parts(path).toReversed();
     let at = '';
     let links = 0;
-    for (let steps = 0; rest.length > 0; steps++) {
-      if (steps > MAX_STEPS) return undefined;
-      const name = rest.pop() ?? '';
+    for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
       if (name === '..') {
         at = parentOf(at);
         continue;

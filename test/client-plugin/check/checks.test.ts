@@ -228,6 +228,13 @@ const CASES: readonly Case[] = [
     says: `the image has another version of /${LIBRARIES}/mandos/boot.cjs than is installed: ${UPDATE}`,
   },
   {
+    name: 'a part of the programs that is missing',
+    change: remove('usr/lib/mandos/openpgp.cjs'),
+    check: 'programs',
+    level: 'FAIL',
+    says: `the image has no /lib/mandos/openpgp.cjs: ${UPDATE}`,
+  },
+  {
     name: 'a start script that has changed',
     change: putOnHost('usr/share/initramfs-tools/scripts/init-bottom/mandos', '#!/bin/sh\n', 0o755),
     check: 'programs',
@@ -285,21 +292,21 @@ const CASES: readonly Case[] = [
     change: remove(`${LIBRARIES}/libnettle.so.8`),
     check: 'libraries',
     level: 'FAIL',
-    says: `the image has no libnettle.so.8 (for /${LIBRARIES}/libgnutls.so.30.34.3): ${UPDATE}`,
+    says: `the image has no libnettle.so.8, which /${LIBRARIES}/libgnutls.so.30.34.3 needs: ${UPDATE}`,
   },
   {
     name: 'a library for another processor, which does not count',
     change: putInTree(`${LIBRARIES}/libm.so.6`, elfFile({ machine: 183 })),
     check: 'libraries',
     level: 'FAIL',
-    says: `the image has no libm.so.6 (for /usr/lib/mandos/koffi.node): ${UPDATE}`,
+    says: `the image has no libm.so.6, which /usr/lib/mandos/koffi.node needs: ${UPDATE}`,
   },
   {
     name: 'a missing dynamic linker',
     change: remove('usr/lib64/ld-linux-x86-64.so.2'),
     check: 'libraries',
     level: 'FAIL',
-    says: `the image has no /lib64/ld-linux-x86-64.so.2 (for /usr/bin/node): ${UPDATE}`,
+    says: `the image has no /lib64/ld-linux-x86-64.so.2, which /usr/bin/node needs: ${UPDATE}`,
   },
   {
     name: 'an image without libgnutls',

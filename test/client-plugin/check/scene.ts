@@ -80,7 +80,8 @@ function makeHost(host: string, keys: string): void {
   put(host, 'etc/mandos/plugins.d/token', '#!/bin/sh\n', 0o755);
   put(host, 'etc/mandos/plugins.d/README', 'no plugin\n');
   put(host, 'usr/bin/node', elfFile(NODE), 0o755);
-  put(host, `${LIBRARIES}/mandos/boot.cjs`, 'program');
+  for (const name of ['boot.cjs', 'openpgp.cjs', 'tools.cjs'])
+    put(host, `${LIBRARIES}/mandos/${name}`, 'program');
   put(host, `${LIBRARIES}/mandos/koffi.node`, elfFile({ needed: ['libc.so.6', 'libm.so.6'] }));
   for (const stage of ['init-premount', 'init-bottom'])
     put(host, `usr/share/initramfs-tools/scripts/${stage}/mandos`, `#!/bin/sh\n# ${stage}\n`, 0o755);
@@ -122,7 +123,7 @@ function makeTree(host: string, tree: string): void {
   copy('etc/mandos/network-hooks.d/bridge', 'usr/lib/mandos/network-hooks.d/bridge', 0o755);
   copy('etc/mandos/network-hooks.d/bridge.conf', 'usr/lib/mandos/network-hooks.d/bridge.conf', 0o644);
   copy('etc/mandos/plugins.d/token', 'usr/lib/mandos/plugins.d/token', 0o755);
-  for (const name of ['boot.cjs', 'koffi.node'])
+  for (const name of ['boot.cjs', 'openpgp.cjs', 'koffi.node'])
     copy(`${LIBRARIES}/mandos/${name}`, `usr/lib/mandos/${name}`, 0o644);
   put(tree, 'usr/lib/mandos/mandos-boot', '#!/usr/bin/node\n', 0o755);
   for (const name of ['mandos-to-cryptroot-unlock', 'plugin-runner'])
