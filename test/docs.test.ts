@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { PROGRAM as CHECK } from '../client-plugin/check/options.js';
 import { PROGRAM as KEYGEN } from '../client-plugin/keygen/options.js';
 import { PROGRAM as CLIENT } from '../client-plugin/options.js';
 import { PROGRAM as PLUGIN_RUNNER } from '../client-plugin/plugin-runner/options.js';
@@ -77,6 +78,7 @@ const PROGRAMS: readonly (readonly [Program, string])[] = [
   [KEYGEN, 'mandos-keygen.8'],
   [CTL, 'mandos-ctl.8'],
   [MONITOR, 'mandos-monitor.8'],
+  [CHECK, 'mandos-initramfs.8'],
   [UNLOCK, 'mandos-to-cryptroot-unlock.8mandos'],
   [AGENT, 'password-agent.8mandos'],
 ];
