@@ -74,7 +74,8 @@ async function withServer<T>(log: Log, debug: boolean, use: (bus: Caller) => Pro
 }
 
 async function selected(bus: Caller, selection: Selection): Promise<ListedClient[]> {
-  return selectClients(listClients(await readClients(bus)), selection);
+  const clients = await readClients(bus, total => progressOf(total, 'clients read'));
+  return selectClients(listClients(clients), selection);
 }
 
 async function show(
@@ -123,7 +124,14 @@ async function apply(request: Request & { kind: 'apply' }, log: Log, debug: bool
   try {
     return await withServer(log, debug, async bus => {
       const clients = await selected(bus, selection);
-      const failed = await applyActions(bus, clients, actions, secret, log, progressOf(clients.length));
+      const failed = await applyActions(
+        bus,
+        clients,
+        actions,
+        secret,
+        log,
+        progressOf(clients.length, 'clients'),
+      );
       return failed === 0 ? 0 : 1;
     });
   } finally {
@@ -135,15 +143,15 @@ async function add(file: string, log: Log, debug: boolean): Promise<number> {
   const clients = readNewClients(file, log);
   if (!clients) return 1;
   const refused = await withServer(log, debug, bus =>
-    addClients(bus, clients, log, progressOf(clients.length)),
+    addClients(bus, clients, log, progressOf(clients.length, 'clients')),
   );
   return refused === 0 ? 0 : 1;
 }
 
 /** On a terminal only: elsewhere a line that is written over and over would be many. */
-function progressOf(total: number): Progress {
+function progressOf(total: number, what: string): Progress {
   const write = (text: string) => void process.stderr.write(text);
-  return createProgress(total, 'clients', process.stderr.isTTY ? write : undefined);
+  return createProgress(total, what, process.stderr.isTTY ? write : undefined);
 }
 
 /** Aborted by Ctrl-C or SIGTERM: the way in which watching is meant to end. */

@@ -33,17 +33,29 @@ export class ServerUnavailable extends MandosError {
 /** Clients asked for at once when they are read one by one: the bus keeps 128 calls of one program open at most. */
 const READ_AT_ONCE = 32;
 
+/** Is told how far a long reading is. */
+export interface ReadingProgress {
+  /** One more client is read. */
+  step(): void;
+  /** All are, or reading has failed. */
+  end(): void;
+}
+
 /**
  * Reads all clients.
+ * @param follow called with their number when they are read one by one, which takes seconds
  * @returns by object path, in the server's order
  * @throws MandosError as all functions here: one line for people
  */
-export async function readClients(bus: Caller): Promise<Map<string, PropertyValues>> {
+export async function readClients(
+  bus: Caller,
+  follow?: (total: number) => ReadingProgress,
+): Promise<Map<string, PropertyValues>> {
   try {
     return await readAtOnce(bus);
   } catch (error) {
     if (!isTooLong(error)) throw error;
-    return await readOneByOne(bus);
+    return await readOneByOne(bus, follow);
   }
 }
 
@@ -56,10 +68,14 @@ function isTooLong(error: unknown): boolean {
   );
 }
 
-async function readOneByOne(bus: Caller): Promise<Map<string, PropertyValues>> {
+async function readOneByOne(
+  bus: Caller,
+  follow?: (total: number) => ReadingProgress,
+): Promise<Map<string, PropertyValues>> {
   const [paths] = await callServer(bus, 'GetAllClients');
   // In the server's order from the start, whatever the order of the answers.
   const clients = new Map((paths as string[]).map((path): [string, PropertyValues] => [path, new Map()]));
+  const progress = follow?.(clients.size);
   const queue = [...clients.keys()].values();
   const worker = async () => {
     for (const path of queue) {
@@ -77,9 +93,14 @@ async function readOneByOne(bus: Caller): Promise<Map<string, PropertyValues>> {
         if (!(error instanceof MandosError) || error.code !== 'NO_CLIENT') throw error;
         clients.delete(path);
       }
+      progress?.step();
     }
   };
-  await Promise.all(Array.from({ length: READ_AT_ONCE }, worker));
+  try {
+    await Promise.all(Array.from({ length: READ_AT_ONCE }, worker));
+  } finally {
+    progress?.end();
+  }
   return clients;
 }
 

@@ -4,12 +4,15 @@ import { createLan } from '../../support/namespace.js';
 import { startBus } from '../../support/peers.js';
 import { startServer } from '../../support/programs.js';
 import { requires } from '../../support/requires.js';
-import { ctl } from './scene.js';
+import { Terminals } from '../screen/window.js';
+import { ctl, MANDOS_CTL } from './scene.js';
 
 /** As many as do not fit into the 32 MiB that a bus relays in one message. */
 const CLIENTS = 20_000;
 
-test('more clients than one message can hold are listed all the same', requires('netns', 'dbus'), async t => {
+const SCALE = requires('netns', 'dbus', 'tmux');
+
+test('more clients than one message can hold are listed and changed all the same', SCALE, async t => {
   const lan = await createLan(t);
   const host = await lan.host('server');
   await startBus(host);
@@ -32,4 +35,14 @@ test('more clients than one message can hold are listed all the same', requires(
     assert.equal(name, `client${i}`);
     assert.equal(properties.KeyID, String(i).padStart(64, 'f33fcbe6').toUpperCase());
   }
+
+  // How far long work is, is said on a terminal, and taken away at the end.
+  const terminals = await Terminals.open(host);
+  const window = await terminals.window({
+    command: [process.execPath, MANDOS_CTL, '--all', '--approve-by-default'],
+  });
+  await window.waitFor(/^\d+ of 20000 clients read$/m);
+  await window.waitFor(/^\d+ of 20000 clients$/m);
+  assert.equal((await window.end()).status, 0);
+  assert.doesNotMatch(await window.text(), /of 20000/);
 });
