@@ -77,15 +77,14 @@ export function propertyName(key: keyof ClientView): string {
   return Object.entries(READERS).find(([, [name]]) => name === key)?.[0] ?? key;
 }
 
+/** What has not been said. */
+const UNKNOWN = Object.fromEntries(
+  Object.values(READERS).map(([key, read]) => [key, read(undefined)]),
+) as unknown as ClientView;
+
 /** The path stands for the name of a client that has said none yet. */
 function unknownClient(path: string): ClientView {
-  const values = Object.values(READERS).map(([key, read]) => [key, read(undefined)]);
-  return {
-    ...(Object.fromEntries(values) as unknown as ClientView),
-    path,
-    name: path,
-    lastCheckerStatus: -2,
-  };
+  return { ...UNKNOWN, path, name: path, lastCheckerStatus: -2 };
 }
 
 /** A client of these properties; those that a server does not have are empty. */
@@ -95,15 +94,18 @@ export function readClient(path: string, values: PropertyValues): ClientView {
 
 /** The client with other values of some properties; itself when none differs. Unknown properties do not matter. */
 export function changeClient(client: ClientView, values: PropertyValues): ClientView {
-  let changed: ClientView | undefined;
+  // One copy, however many differ: there may be 100,000 clients to read.
+  let changed: { -readonly [key in keyof ClientView]: unknown } | undefined;
   for (const [name, value] of values) {
     const reader = READERS_BY_NAME.get(name);
     if (!reader) continue;
     const [key, read] = reader;
     const after = read(value);
-    if (client[key] !== after) changed = { ...(changed ?? client), [key]: after };
+    if (client[key] === after) continue;
+    changed ??= { ...client };
+    changed[key] = after;
   }
-  return changed ?? client;
+  return (changed as ClientView | undefined) ?? client;
 }
 
 /** What two states of a client differ in. */

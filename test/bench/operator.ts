@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Bus } from '../../common/dbus/bus.js';
 import { connectBus } from '../../common/dbus/bus.js';
+import { Terminals } from '../monitor/screen/window.js';
 import type { Child } from '../support/child.js';
 import type { Host } from '../support/namespace.js';
 import { createLan } from '../support/namespace.js';
@@ -43,6 +44,10 @@ const ALL_TARGET_MS = 700;
 const STALL_TARGET_MS = 100;
 const RELEASE_P99_TARGET_MS = 100;
 const LIST_TARGET_MS = 1_500;
+const SCREEN_TARGET_MS = 3_000;
+const KEY_TARGET_MS = 100;
+/** Key presses that are waited for. */
+const KEYS = 20;
 
 function say(line = ''): void {
   process.stdout.write(`${line}\n`);
@@ -129,6 +134,36 @@ async function listMs(address: string): Promise<number> {
   return tookMs;
 }
 
+/**
+ * mandos-monitor in a terminal: from the start of the process until it shows the clients, and from each key until what it
+ * leads to is drawn. A process looks at the screen each time, so all figures are upper bounds.
+ */
+async function monitorMs(host: Host): Promise<{ openMs: number; keysMs: number[] }> {
+  const terminals = await Terminals.open(host);
+  const startMs = performance.now();
+  const window = await terminals.window({ columns: 120, rows: 40 });
+  const until = async (pattern: RegExp, fromMs: number) => {
+    let text = '';
+    while (performance.now() < fromMs + CALL_LIMIT_MS) {
+      text = await window.text();
+      if (pattern.test(text)) return performance.now() - fromMs;
+    }
+    throw new Error(`the screen never shows ${pattern}:\n${text}`);
+  };
+  await window.waitFor(new RegExp(`^ Mandos {3}${CLIENTS} enabled[^]*^. machine0 `, 'm'));
+  const openMs = performance.now() - startMs;
+  const keysMs: number[] = [];
+  while (keysMs.length < KEYS) {
+    const isDown = keysMs.length % 2 === 0;
+    const fromMs = performance.now();
+    await window.keys(isDown ? 'G' : 'g');
+    keysMs.push(await until(new RegExp(`^. machine${isDown ? CLIENTS - 2 : 0} `, 'm'), fromMs));
+  }
+  await window.keys('q');
+  await window.end();
+  return { openMs, keysMs };
+}
+
 async function startMeasured(host: Host, clientsConf: string): Promise<{ child: Child; port: number }> {
   const stateDirectory = mkdtempSync(join(host.runDirectory, 'state-'));
   chmodSync(stateDirectory, 0o777); // it changes its user
@@ -174,6 +209,10 @@ async function benchOperator(host: Host, keys: Keys): Promise<void> {
       'ms',
       LIST_TARGET_MS,
     );
+    const { openMs, keysMs } = await monitorMs(host);
+    row('mandos-monitor, until it shows them', openMs, 'ms', SCREEN_TARGET_MS);
+    row(`… a key until it is drawn, median of ${KEYS}`, median(keysMs), 'ms', KEY_TARGET_MS);
+    row('… at most', Math.max(...keysMs), 'ms', KEY_TARGET_MS);
     row('resident memory of the server', residentMb(child.pid).nowMb, 'MB');
     row('… at most since the start', residentMb(child.pid).peakMb, 'MB');
   } finally {
