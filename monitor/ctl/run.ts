@@ -145,6 +145,10 @@ async function add(file: string, log: Log, debug: boolean): Promise<number> {
   const refused = await withServer(log, debug, bus =>
     addClients(bus, clients, log, progressOf(clients.length, 'clients')),
   );
+  if (refused > 0 && refused < clients.length)
+    log.warning(
+      `added: ${clients.length - refused} of the ${clients.length} clients of the file, all but those named`,
+    );
   return refused === 0 ? 0 : 1;
 }
 

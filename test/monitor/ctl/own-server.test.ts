@@ -48,6 +48,7 @@ test(
     const added = await ctl(host, ['--debug', '--add=-'], NEW_CLIENTS);
     assert.equal(added.code, 1, 'one of the two has the key of another');
     assert.match(added.stderr, /^mandos-ctl: error: twin: cannot add it: .*web1/m);
+    assert.match(added.stderr, /^mandos-ctl: warning: added: 1 of the 2 clients of the file/m);
     assert.doesNotMatch(added.stderr, /c2VjcmV0|115, ?101/);
     const { stdout: section } = await ctl(host, ['--export']);
     assert.match(section, /^\[new\]\n/);
