@@ -85,7 +85,7 @@ configured_options() {
 }
 
 install_node() {
-    local node gnutls
+    local node libraries
     node=$(readlink -f "$(find_binary node)")
     inst_binary "$node" /usr/bin/node || return
     # dracut itself only strips the debugging information, and the symbols are an eighth of the file.
@@ -93,10 +93,16 @@ install_node() {
         mv -f "$initdir/usr/bin/node.stripped" "$initdir/usr/bin/node"
     rm -f "$initdir/usr/bin/node.stripped"
     chmod 755 "$initdir/usr/bin/node"
-    # Loaded by name at run time, so it is in no list: node's own linker tells where it finds it.
-    gnutls=$(LD_TRACE_LOADED_OBJECTS=1 LD_PRELOAD=libgnutls.so.30 "$node" 2> /dev/null |
-        sed -n 's/.*libgnutls\.so\.30 => \(\/[^ ]*\).*/\1/p')
-    [[ $gnutls ]] && inst_library "$gnutls"
+    # Loaded by name at run time, so it is in no list: node's own linker tells where it finds it, and what that needs
+    # (dracut itself looks for the libraries of executable files only).
+    libraries=$(LD_TRACE_LOADED_OBJECTS=1 LD_PRELOAD=libgnutls.so.30 "$node" 2> /dev/null |
+        sed -n 's/.* => \(\/[^ ]*\) .*/\1/p')
+    if [[ $libraries != */libgnutls.so.30* ]]; then
+        derror "mandos: libgnutls.so.30 is not installed: install the package libgnutls30."
+        return 1
+    fi
+    # shellcheck disable=SC2086 # a list
+    inst_multiple $libraries
 }
 
 install_keys() {
