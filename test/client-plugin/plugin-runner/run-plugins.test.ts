@@ -59,7 +59,8 @@ test('a plugin that does not end when it is told to is killed, and nobody waits 
   });
   assert.deepEqual(await run(directory), { password: 'password', lines: [] });
   const sleeping = Number(readFileSync(join(directory, '.sleep'), 'utf8'));
-  process.kill(sleeping);
+  // It has inherited that SIGTERM is ignored.
+  process.kill(sleeping, 'SIGKILL');
   assert.ok(isGone(directory, '.a'));
 });
 
