@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes the Debian trees that images of machines to boot are made from, and keeps them in
 # ${MANDOS_BOOT_CACHE:-/var/cache/mandos-ts-test/boot}: they are made once, and again when what is in them changes.
-#   trees.sh NAME...    base, original (with the original's client), dracut, dracut-original, clevis
+#   trees.sh NAME...    base, original (with the original's client), dracut, clevis
 # Prints the directory of each. Root only; takes one to three minutes for each that is not there yet.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,13 +20,12 @@ readonly LIMIT_SECONDS=1500
 readonly BASE=linux-image-cloud-amd64,initramfs-tools,cryptsetup-initramfs,busybox,iproute2,zstd,kmod,udev,e2fsprogs,binutils
 cache=${MANDOS_BOOT_CACHE:-/var/cache/mandos-ts-test/boot}
 
-# "base: packages", "other: from base, packages": a tree is made again when its line is another one.
+# What a tree is made of: it is made again when this is another line.
 recipe() {
   case $1 in
     base) echo "1 $RELEASE $BASE" ;;
     original) echo "1 $(recipe base) + mandos-client" ;;
-    dracut) echo "1 $(recipe base) + dracut" ;;
-    dracut-original) echo "1 $(recipe dracut) + mandos-client" ;;
+    dracut) echo "1 $(recipe base) + dracut systemd" ;;
     clevis) echo "1 $(recipe base) + clevis clevis-luks clevis-initramfs tang curl" ;;
     *) say "there is no tree called $1" && return 2 ;;
   esac
@@ -71,8 +70,7 @@ make_tree() {
   case $name in
     base) bootstrap "$tree" ;;
     original) add_packages "$tree" base mandos-client ;;
-    dracut) add_packages "$tree" base dracut ;;
-    dracut-original) add_packages "$tree" dracut mandos-client ;;
+    dracut) add_packages "$tree" base dracut systemd ;;
     clevis) add_packages "$tree" base clevis clevis-luks clevis-initramfs tang curl ;;
   esac
   # Nothing that a boot needs, and half of the size.
@@ -83,10 +81,7 @@ make_tree() {
 tree() {
   local name=$1 recipe started=$SECONDS
   recipe=$(recipe "$name")
-  case $name in
-    original | dracut | clevis) tree base >/dev/null ;;
-    dracut-original) tree dracut >/dev/null ;;
-  esac
+  [ "$name" = base ] || tree base >/dev/null
   if [ "$(cat "$cache/$name/.recipe" 2>/dev/null)" != "$recipe" ]; then
     say "making the Debian tree \"$name\" in $cache (once)"
     rm -rf "$cache/$name.new" "${cache:?}/$name"
