@@ -76,7 +76,8 @@ async function addBundle(source: Source, tree: Tree, home: string): Promise<Retu
 function addScripts(from: string, tree: Tree, to: string): void {
   if (!existsSync(from)) return;
   for (const file of listFiles(from)) {
-    if (/(?:^|\/)README|\.md$/.test(file)) continue;
+    // What is for who works on them, such as shellcheck's settings.
+    if (/(?:^|\/)(?:README|\.)|\.md$/.test(file)) continue;
     const full = join(from, file);
     const target = `${to}/${file === 'hook' ? 'hooks/mandos' : file}`;
     const mode = statSync(full).mode & 0o111 ? 0o755 : 0o644;

@@ -41,7 +41,10 @@ export async function runtimeFiles(root: string, programs: readonly string[]): P
     target: 'node20',
     logLevel: 'error',
     loader: { '.node': 'empty' },
+    preserveSymlinks: true,
   });
+  const outside = Object.keys(metafile.inputs).find(path => path.startsWith('../'));
+  if (outside !== undefined) throw new Error(`${outside} lies outside the project`);
   const files = new Set(Object.keys(metafile.inputs).filter(path => path.startsWith('node_modules/')));
   for (const path of files) files.add(join(moduleOf(path), 'package.json'));
   for (const module of platformModules(root)) {

@@ -4,7 +4,7 @@
 #   npm run bench -- releases    only releases and the start of the client
 #   npm run bench -- life        only the life of a server
 #   npm run bench -- life long   the same, until each client has been checked twice: some 20 minutes
-#   npm run bench -- operator    only D-Bus and mandos-ctl with many clients
+#   npm run bench -- operator    only D-Bus, mandos-ctl and mandos-monitor with many clients
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if [ ! -e node_modules/.package-lock.json ]; then npm ci --loglevel=error; fi

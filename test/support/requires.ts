@@ -28,6 +28,7 @@ const NEEDS = {
   'gnutls-dev': () => existsSync('/usr/include/gnutls/gnutls.h'),
   fping: () => hasCommand('fping'),
   tmux: () => hasCommand('tmux'),
+  zsh: () => hasCommand('zsh'),
   openssl: () => hasCommand('openssl'),
   setpriv: () => hasCommand('setpriv'),
   unshare: () => hasCommand('unshare'),

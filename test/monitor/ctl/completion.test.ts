@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { PROGRAM } from '../../../monitor/ctl/command-line.js';
 import type { Host } from '../../support/namespace.js';
-import { hasCommand, requires } from '../../support/requires.js';
+import { requires } from '../../support/requires.js';
 import { Terminals } from '../screen/window.js';
 import { MANDOS_CTL, ORIGINAL, originalServer } from './scene.js';
 
 const COMPLETIONS = join(import.meta.dirname, '../../../../packaging/completions');
-const ZSH = process.env['CI'] === 'true' || hasCommand('zsh') ? {} : { skip: 'needs zsh' };
 
 /** A directory for PATH with a mandos-ctl. */
 function binDirectory(host: Host): string {
@@ -44,7 +43,7 @@ test('bash completes options and the names of clients', ORIGINAL, async t => {
 
 test(
   'zsh completes options, their arguments, and the names of clients',
-  { ...ORIGINAL, ...requires('tmux'), ...ZSH },
+  { ...ORIGINAL, ...requires('tmux', 'zsh') },
   async t => {
     const host = await originalServer(t);
     const PATH = `${binDirectory(host)}:${process.env['PATH'] ?? ''}`;
