@@ -21,14 +21,8 @@ for file in /run/mandos* /etc/cmdline.d/*; do [ ! -f "$file" ] || cat "$file"; d
 
 /** @returns what the script says and writes */
 function run(shell: Shell, cmdline: string): string {
-  const [command = '', ...args] = [
-    'unshare',
-    '--mount',
-    '--propagation',
-    'private',
-    ...SHELLS[shell].split(' '),
-  ];
-  const { stdout } = spawnSync(command, [...args, '-c', SOURCE], {
+  const args = ['--mount', '--propagation', 'private', ...SHELLS[shell].split(' '), '-c', SOURCE];
+  const { stdout } = spawnSync('unshare', args, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
