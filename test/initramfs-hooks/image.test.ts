@@ -124,6 +124,7 @@ describe('an image that update-initramfs has made', LIMIT, () => {
         ['--userspec=65534:65534', '--groups=', root, command, '--version'],
         {
           encoding: 'utf8',
+          env: {},
         },
       );
       match(version, /\d+\.\d+\.\d+/);
