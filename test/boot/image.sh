@@ -36,7 +36,8 @@ mount --bind "$scratch/out" "$tree/mnt/out"
 : >"$tree/etc/crypttab"
 number=0
 for volume in "$@"; do
-  echo "$volume UUID=$(uuid $((number += 1))) none luks,initramfs" >>"$tree/etc/crypttab"
+  number=$((number + 1))
+  echo "$volume UUID=$(uuid "$number") none luks,initramfs" >>"$tree/etc/crypttab"
 done
 echo '/dev/mapper/root / ext4 ro 0 1' >"$tree/etc/fstab"
 echo machine >"$tree/etc/hostname"
@@ -50,6 +51,7 @@ cp -a "$scratch/out/." "$out/"
 
 number=0
 for volume in "$@"; do
+  number=$((number + 1))
   files=$scratch/files-$volume
   mkdir -p "$files"/{bin,sbin,dev,proc,sys,run,etc,tmp}
   cp "$tree/bin/busybox" "$files/bin/"
@@ -64,7 +66,7 @@ for volume in "$@"; do
   truncate --size="+$LUKS_BYTES" "$disk"
   # Little work for the key, as the processor is emulated.
   quiet cryptsetup reencrypt --encrypt --type luks2 --reduce-device-size "$LUKS_BYTES" --cipher aes-xts-plain64 \
-    --key-size 256 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --uuid "$(uuid $((number += 1)))" --batch-mode \
+    --key-size 256 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --uuid "$(uuid "$number")" --batch-mode \
     --key-file "$password" --resilience none --disable-locks "$disk"
 done
 # What needs the disks, such as another key for them.
