@@ -17,6 +17,7 @@ import { loadClients } from './clients-config.js';
 import { describeClientsDifference, differenceOfClients, differenceOfOptions } from './config-difference.js';
 import type { ClientsSource } from './config/clients-files.js';
 import type { ConfigFiles } from './config/files.js';
+import { refuseToForget } from './lost-configuration.js';
 import type { ServerOptions } from './options.js';
 import { loadOptions } from './options.js';
 
@@ -130,6 +131,7 @@ export class LiveConfiguration {
       const what = `${counted(errors, 'error')} in the configuration (see mandos --check)`;
       throw new MandosError('CONFIGURATION', what);
     }
+    refuseToForget({ options, clients, sources }, this.#clients.length);
     this.#refuseCollisions(clients);
     const difference = differenceOfClients(this.#clients, clients);
     const touched = new Set([...difference.added, ...difference.changed.map(({ name }) => name)]);

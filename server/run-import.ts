@@ -12,6 +12,7 @@ import { dropPrivileges } from './host/privileges.js';
 import { prepareStateDirectory } from './host/state-directory.js';
 import { importState } from './import/import-state.js';
 import { describeImport } from './import/summary.js';
+import { refuseToForget } from './lost-configuration.js';
 import type { LoadedOptions } from './options.js';
 import { readConfiguration } from './read-configuration.js';
 import { openStateStore } from './state/store.js';
@@ -30,9 +31,11 @@ export async function runImport(values: OptionValues, loaded: LoadedOptions): Pr
  */
 export async function importFile(loaded: LoadedOptions, file: string): Promise<void> {
   const log = createLog(standardErrorSink(PROGRAM.name), loaded.options.logLevel);
-  const { clients, options } = readConfiguration(loaded, log);
+  const configuration = readConfiguration(loaded, log);
+  const { clients, options } = configuration;
   const nowMs = Date.now();
   const plan = await importState(file, clients, systemFiles, nowMs);
+  refuseToForget(configuration, plan.skipped.length);
   const removedNames = new Set(plan.removed);
   const removed = clients
     .filter(({ name }) => removedNames.has(name))

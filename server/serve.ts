@@ -29,12 +29,13 @@ import { dropPrivileges } from './host/privileges.js';
 import { systemServiceUser } from './host/service-user.js';
 import { prepareStateDirectory } from './host/state-directory.js';
 import { notifySystemd } from './host/systemd.js';
+import { refuseLostConfiguration } from './lost-configuration.js';
 import { openListener, openListenPlace } from './open-listener.js';
 import type { LoadedOptions, ServerOptions } from './options.js';
 import { readConfiguration } from './read-configuration.js';
 import { LiveConfiguration } from './reload.js';
 import { DEFAULT_LIMITS } from './release/connection.js';
-import { restoreState } from './restore-state.js';
+import { checkTakenOver, restoreState } from './restore-state.js';
 import type { Signals } from './signals.js';
 import { openStateStore } from './state/store.js';
 import { describeStatus } from './status-report.js';
@@ -69,7 +70,8 @@ export async function serve(
       : openAuditLog(options.auditLog, log, nowMs, systemServiceUser());
   const withConfigurationAccess = dropPrivileges(log);
 
-  const store = await openStateStore(options.stateDirectory, log);
+  const store = await openStateStore(options.stateDirectory, log, () => checkTakenOver(options, log));
+  refuseLostConfiguration(configuration);
   const { registry, ledger } = restoreState(store, configuration, log, nowMs());
   registry.events.subscribe(logEvents(log));
   registry.events.subscribe(event => audit?.record(event));

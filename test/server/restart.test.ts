@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
@@ -124,6 +124,43 @@ test('a client that is no longer configured is forgotten, and said to be', async
   configure(section('a', a.keyId) + section('gone', b.keyId));
   const third = await start();
   assert.deepEqual(Buffer.from(await third.ask(b.context)), SECRET);
+});
+
+test('a start without any configuration of clients is refused, and a disabled one stays so', async t => {
+  const { keyId, context } = makeKey(t);
+  const { start, spawn, configure, directory } = makeServer(
+    t,
+    section('stolen', keyId, 'checker = false\ninterval = PT1S'),
+  );
+  const first = await start();
+  await first.child.waitForOutput(/warning: stolen: disabled/);
+  await first.child.stop();
+  const path = join(directory, 'clients.conf');
+  const text = readFileSync(path, 'utf8');
+  rmSync(path);
+  // As an empty mount point is.
+  mkdirSync(join(directory, 'clients.d'));
+  const refused = spawn('--port=0');
+  assert.equal((await refused.waitForExit()).code, 1);
+  assert.match(refused.stderr, /neither clients\.conf nor a client in clients\.d.*1 client.*--configdir/);
+  configure(text);
+  const second = await start();
+  await assert.rejects(second.ask(context), { code: 'FETCH_REFUSED' });
+  await second.child.stop();
+  configure('');
+  await start();
+});
+
+test('without a state, and with --no-restore, a server may have no configuration of clients', async t => {
+  const { start, configure, directory } = makeServer(t, section('a', makeKey(t).keyId));
+  const path = join(directory, 'clients.conf');
+  const text = readFileSync(path, 'utf8');
+  rmSync(path);
+  await (await start()).child.stop();
+  configure(text);
+  await (await start()).child.stop();
+  rmSync(path);
+  await start('--no-restore');
 });
 
 test('a second server on the same state is refused, and the first serves on', async t => {
