@@ -35,7 +35,7 @@ const ENTER = `
 set -e
 mount -t tmpfs none "$ROOT"
 cd "$ROOT"
-mkdir -p usr proc dev run tmp lib/mandos conf/conf.d/mandos cryptroot scripts control
+mkdir -p usr proc sys dev run tmp lib/mandos conf/conf.d/mandos cryptroot scripts control
 mount --bind /usr usr
 mount --bind "$CONTROL" control
 for directory in bin sbin lib64; do [ ! -e /$directory ] || ln -s usr/$directory $directory; done
@@ -46,6 +46,7 @@ cp control/crypttab cryptroot/crypttab
 cp control/plugin-runner.conf conf/conf.d/mandos/
 [ ! -e control/client ] || install -m 755 control/client lib/mandos/mandos-to-cryptroot-unlock
 mount -t proc proc proc
+mount -t sysfs sysfs sys
 mount --bind control/cmdline proc/cmdline
 mkdir dev/mapper
 for node in null zero; do : >dev/$node; mount --bind /dev/$node dev/$node; done
@@ -91,7 +92,7 @@ export function bootScripts(t: TestContext, options: BootOptions): string {
     if (text !== null) writeFileSync(join(control, name), text);
   const { stdout, stderr, status, error } = spawnSync(
     'unshare',
-    ['--mount', '--pid', '--fork', '--kill-child', '--propagation', 'private', 'sh', '-c', ENTER],
+    ['--mount', '--net', '--pid', '--fork', '--kill-child', '--propagation', 'private', 'sh', '-c', ENTER],
     {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],

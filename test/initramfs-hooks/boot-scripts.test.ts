@@ -4,7 +4,7 @@ import { requires } from '../support/requires.js';
 import type { Shell } from './boot-scene.js';
 import { bootScripts, SHELLS, SHOW_OPTIONS } from './boot-scene.js';
 
-const NEEDS = requires('root', 'unshare', 'busybox');
+const NEEDS = requires('root', 'netns', 'busybox');
 
 /** Starts the client and waits until it runs. */
 const START = 'run init-premount; wait_for /tmp/client-ready';
@@ -144,17 +144,26 @@ for (const shell of Object.keys(SHELLS) as Shell[]) {
     },
   );
 
-  test(`${shell}: at last the client and the configuration of the network are ended`, NEEDS, t => {
-    const console = bootScripts(t, {
-      shell,
-      boot: `export IP=dhcp; ${START}; ${IPV4_BEGUN}
+  test(
+    `${shell}: at last the client and the configuration of the network are ended, and what that brought up is down`,
+    NEEDS,
+    t => {
+      const console = bootScripts(t, {
+        shell,
+        boot: `export IP=dhcp; ${START}; ${IPV4_BEGUN}
+        ip link add other type veth peer name wanted
+        ip link set wanted up; ip link set other up; ip addr add 192.0.2.1/24 dev other
         while ! grep -lzs '^1000$' /proc/[0-9]*/cmdline; do sleep 0.1; done
         run init-bottom
-        grep -lzs '^1000$' /proc/[0-9]*/cmdline && echo the configuration of the network was left`,
-    });
-    match(console, /the client has ended\n/);
-    doesNotMatch(console, /was left/);
-  });
+        grep -lzs '^1000$' /proc/[0-9]*/cmdline && echo the configuration of the network was left
+        for name in wanted other; do echo "$name $(($(cat /sys/class/net/$name/flags) & 1))"; done`,
+      });
+      match(console, /the client has ended\n/);
+      // Without an IPv4 address it was brought up for nothing.
+      match(console, /wanted 0\nother 1\n/);
+      doesNotMatch(console, /was left/);
+    },
+  );
 
   test(`${shell}: a client that does not end is killed`, NEEDS, t => {
     const client = "#!/bin/sh\ntrap '' TERM\necho ready >/tmp/client-ready\nwhile :; do sleep 0.1; done";
