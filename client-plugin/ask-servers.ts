@@ -18,8 +18,8 @@ export interface AskOptions {
   /** Gives up. */
   readonly signal: AbortSignal;
   readonly watcher?: SearchWatcher | undefined;
-  /** Called when keys and libraries are read, before anything from the network is: rights can be given up. */
-  readonly beforeNetwork?: () => void;
+  /** Called when keys and libraries are read, before anything from the network is: rights are given up. */
+  readonly beforeNetwork: () => void;
 }
 
 /**
@@ -37,7 +37,7 @@ export async function obtain(
   try {
     const context = createContext(options.priority, keys);
     const sources = await serverSources(options, log);
-    beforeNetwork?.();
+    beforeNetwork();
     const failed = new AbortController();
     let loading: Promise<OpenPgpKey> | undefined;
     // Parsing takes time that the network is better spent waiting with: the first connection goes out before it.

@@ -5,6 +5,7 @@ import type { ClientKeys } from '../client-keys.js';
 import { boundedSearch } from '../keygen/bounded-search.js';
 import type { KeyFileName } from '../keygen/key-files.js';
 import { whyNotOpened } from '../keygen/luks-device.js';
+import type { Privileges } from '../privileges.js';
 import { describeTarget } from '../server-report.js';
 import { keyFile } from './checks/keys.js';
 import { volumesOf } from './checks/volumes.js';
@@ -19,13 +20,19 @@ const CHECK = 'server';
  * Asks the servers for the password with the keys in an image, as the client will at boot but with the network as it
  * is now, and tries it on the volumes that the image opens.
  * @param timeoutMs for the search and for each volume
+ * @param privileges given up for what comes from the network, and taken back to try the volumes
  */
-export async function askServer(subject: Subject, timeoutMs: number, log: Log): Promise<Finding[]> {
+export async function askServer(
+  subject: Subject,
+  timeoutMs: number,
+  log: Log,
+  privileges: Privileges,
+): Promise<Finding[]> {
   const keys = keysOf(subject);
   if (keys === undefined) return [fail(CHECK, 'cannot be asked without all keys')];
   let found;
   try {
-    found = await search(subject, keys, timeoutMs, log);
+    found = await search(subject, keys, { timeoutMs, log, privileges });
   } catch (error) {
     return [fail(CHECK, describeError(error))];
   }
@@ -40,7 +47,7 @@ export async function askServer(subject: Subject, timeoutMs: number, log: Log): 
       ];
     return [
       ok(CHECK, `the password from ${server} decrypts`),
-      ...(await tryVolumes(subject, password, timeoutMs)),
+      ...(await tryVolumes(subject, password, timeoutMs, privileges)),
     ];
   } finally {
     password.fill(0);
@@ -50,15 +57,20 @@ export async function askServer(subject: Subject, timeoutMs: number, log: Log): 
 async function search(
   subject: Subject,
   keys: ClientKeys,
-  timeoutMs: number,
-  log: Log,
+  {
+    timeoutMs,
+    log,
+    privileges,
+  }: { readonly timeoutMs: number; readonly log: Log; readonly privileges: Privileges },
 ): Promise<{ readonly password: Uint8Array; readonly server: string }> {
   const options = bootOptions(subject);
-  // Loaded only here: what is not asked for need not have a network, nor libgnutls.
-  const { obtain } = await import('../ask-servers.js');
+  // Loaded only here: what is not asked for need not have a network, nor libgnutls. All at once: the next image may need
+  // what this one does not, and nobody cannot read the programs of a checkout that is below a directory of root's.
+  const [{ obtain }] = await Promise.all([import('../ask-servers.js'), import('../discovery/zeroconf.js')]);
+  const beforeNetwork = () => privileges.lower();
   const { password, target } = await boundedSearch(
     { timeout: AbortSignal.timeout(timeoutMs), given: options.connect.length > 0 },
-    ({ signal, watcher }) => obtain(options, keys, { log, signal, watcher }),
+    ({ signal, watcher }) => obtain(options, keys, { log, signal, watcher, beforeNetwork }),
     reasons =>
       new MandosError(
         'TEST_TIMEOUT',
@@ -86,18 +98,24 @@ function keysOf(subject: Subject): ClientKeys | undefined {
   return undefined;
 }
 
-async function tryVolumes(subject: Subject, password: Uint8Array, timeoutMs: number): Promise<Finding[]> {
+async function tryVolumes(
+  subject: Subject,
+  password: Uint8Array,
+  timeoutMs: number,
+  privileges: Privileges,
+): Promise<Finding[]> {
   const findings: Finding[] = [];
   const late = `took longer than ${timeoutMs / 1000} s`;
   for (const { name, source, key } of volumesOf(subject)) {
     if (key !== undefined) continue;
     const device = deviceOf(source);
-    if (lstatSync(device, { throwIfNoEntry: false }) === undefined) {
+    if (privileges.asRoot(() => lstatSync(device, { throwIfNoEntry: false })) === undefined) {
       findings.push(warning('volumes', `${name} cannot be tried: ${device} is not here`));
       continue;
     }
     try {
-      const why = await whyNotOpened(device, password, AbortSignal.timeout(timeoutMs), late);
+      const signal = AbortSignal.timeout(timeoutMs);
+      const why = await whyNotOpened(device, password, { privileges, signal, late });
       findings.push(
         why === undefined
           ? ok('volumes', `the password opens ${name} (${device})`)

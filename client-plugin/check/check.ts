@@ -18,7 +18,7 @@ import type { Part } from './report.js';
 import { subjectOf } from './subject.js';
 import type { Subject } from './subject.js';
 
-/** Asks the servers with an image's keys. */
+/** Asks the servers with an image's keys. What only root may read cannot be read any more afterwards. */
 export type AskServer = (subject: Subject) => Promise<Finding[]>;
 
 /** Checks the images that are asked for, and then the system. */
@@ -29,12 +29,30 @@ export async function check(
   ask?: AskServer,
 ): Promise<Part[]> {
   const images = imagesOf(request, host);
-  const parts: Part[] = [];
-  // One after the other: each takes the memory of its largest program.
-  for (const file of images) parts.push({ file, findings: await checkImage(file, host, nowMs, ask) });
-  const checked = images.flatMap(file => releaseOfImage(file) ?? []);
-  parts.push({ file: undefined, findings: checkSystem(host, checked) });
-  return parts;
+  const checked: CheckedImage[] = [];
+  try {
+    // One after the other: each takes the memory of its largest program.
+    for (const file of images) {
+      const image = await checkImage(file, host, nowMs);
+      checked.push(image);
+      if (!ask) image.subject?.image.tree.forget();
+    }
+    const releases = images.flatMap(file => releaseOfImage(file) ?? []);
+    const system = { file: undefined, findings: checkSystem(host, releases) };
+    // Last of all: it gives up the rights that all the rest is read with.
+    for (const { subject, findings } of checked)
+      if (ask && subject && subject.client !== 'none') findings.push(...(await ask(subject)));
+    return [...checked.map(({ file, findings }) => ({ file, findings })), system];
+  } finally {
+    for (const { subject } of checked) subject?.image.tree.forget();
+  }
+}
+
+interface CheckedImage {
+  readonly file: string;
+  readonly findings: Finding[];
+  /** Absent when it cannot be read. */
+  readonly subject?: Subject;
 }
 
 function imagesOf({ images, all }: Pick<CheckRequest, 'images' | 'all'>, host: Host): readonly string[] {
@@ -45,35 +63,30 @@ function imagesOf({ images, all }: Pick<CheckRequest, 'images' | 'all'>, host: H
   return [running?.file ?? host.files.at(`/boot/initrd.img-${host.runningRelease}`)];
 }
 
-async function checkImage(
-  file: string,
-  host: Host,
-  nowMs: number,
-  ask: AskServer | undefined,
-): Promise<Finding[]> {
+async function checkImage(file: string, host: Host, nowMs: number): Promise<CheckedImage> {
   let image;
   try {
     image = await readImage(file);
   } catch (error) {
-    if (error instanceof MandosError) return [fail('image', describeError(error))];
+    if (error instanceof MandosError) return { file, findings: [fail('image', describeError(error))] };
     throw error;
   }
+  const subject = subjectOf(image, host);
   try {
-    const subject = subjectOf(image, host);
     const findings = checkImageFile(subject);
-    if (subject.client === 'none') return findings;
-    findings.push(
-      ...checkStart(subject),
-      ...(await checkKeys(subject, nowMs)),
-      ...checkConfiguration(subject),
-      ...checkCopies(subject),
-      ...checkNode(subject),
-      ...checkModules(subject),
-      ...checkVolumes(subject),
-    );
-    if (ask) findings.push(...(await ask(subject)));
-    return findings;
-  } finally {
+    if (subject.client !== 'none')
+      findings.push(
+        ...checkStart(subject),
+        ...(await checkKeys(subject, nowMs)),
+        ...checkConfiguration(subject),
+        ...checkCopies(subject),
+        ...checkNode(subject),
+        ...checkModules(subject),
+        ...checkVolumes(subject),
+      );
+    return { file, findings, subject };
+  } catch (error) {
     image.tree.forget();
+    throw error;
   }
 }

@@ -6,6 +6,7 @@ import { disableCoreDumps } from '../../common/libc.js';
 import { createLog, standardErrorSink } from '../../common/log.js';
 import { printOut } from '../../common/output.js';
 import { EX_USAGE } from '../options.js';
+import { processPrivileges } from '../privileges.js';
 import { askServer } from './ask-server.js';
 import { check } from './check.js';
 import type { AskServer } from './check.js';
@@ -29,8 +30,9 @@ export async function checkMain(argv: readonly string[]): Promise<void> {
     disableCoreDumps();
     const host = await readHost(new HostFiles('/'), release());
     const { askMs } = request;
+    const privileges = processPrivileges();
     const ask: AskServer | undefined =
-      askMs === undefined ? undefined : subject => askServer(subject, askMs, log);
+      askMs === undefined ? undefined : subject => askServer(subject, askMs, log, privileges);
     const parts = await check(request, host, Date.now(), ask);
     printOut(request.json ? formatJson(parts, request) : formatReport(parts, styleOf(request)));
     // Tries of servers that lost may still be under way; nobody waits for them.

@@ -1,20 +1,30 @@
 import { closeSync, openSync } from 'node:fs';
 import { describeError, MandosError } from '../../common/errors.js';
+import type { Privileges } from '../privileges.js';
 import { run } from './run.js';
 import type { Outcome } from './run.js';
 
+/** How a device is tried. */
+export interface Trying {
+  /** It is root's alone. */
+  readonly privileges: Privileges;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  /** What to say then. */
+  readonly late: string;
+}
+
 /**
  * What can be known of a device without its password.
- * @param late what to say when the signal aborts
  * @throws MandosError TEST_DEVICE: not there, or no LUKS device
  */
-export async function checkDevice(device: string, signal: AbortSignal, late: string): Promise<void> {
+export async function checkDevice(device: string, trying: Trying): Promise<void> {
   try {
-    closeSync(openSync(device, 'r'));
+    trying.privileges.asRoot(() => closeSync(openSync(device, 'r')));
   } catch (error) {
     throw new MandosError('TEST_DEVICE', `cannot read ${device}: ${describeError(error)}`, { cause: error });
   }
-  const { status } = await cryptsetup(device, ['isLuks', '--', device], { signal, late });
+  const { status } = await cryptsetup(device, ['isLuks', '--', device], trying);
   if (status !== 0)
     throw new MandosError('TEST_DEVICE', `${device} is not a LUKS device: name the encrypted one`);
 }
@@ -27,12 +37,11 @@ export async function checkDevice(device: string, signal: AbortSignal, late: str
 export async function whyNotOpened(
   device: string,
   password: Uint8Array,
-  signal: AbortSignal,
-  late: string,
+  trying: Trying,
 ): Promise<string | undefined> {
   // As at boot, the password is all of standard input. Device names behind -- cannot be options.
   const args = ['open', '--test-passphrase', '--key-file=-', '--', device];
-  const outcome = await cryptsetup(device, args, { input: password, signal, late });
+  const outcome = await cryptsetup(device, args, { ...trying, input: password });
   if (outcome.status === 0) return undefined;
   return outcome.stderr.trim().split('\n', 1)[0] || `cryptsetup ended with status ${outcome.status}`;
 }
@@ -40,10 +49,11 @@ export async function whyNotOpened(
 async function cryptsetup(
   device: string,
   args: readonly string[],
-  options: { readonly input?: Uint8Array; readonly signal: AbortSignal; readonly late: string },
+  options: Trying & { readonly input?: Uint8Array },
 ): Promise<Outcome> {
   try {
-    return await run('cryptsetup', args, options);
+    // Its process is started before `run` returns: it is root, while this one reads its answer as nobody.
+    return await options.privileges.asRoot(() => run('cryptsetup', args, options));
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     const failure = isMissing ? 'it is not installed' : describeError(error);

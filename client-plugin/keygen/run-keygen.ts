@@ -10,6 +10,7 @@ import { readSecretKey } from '../decrypt.js';
 import type { OpenPgpKey } from '../decrypt.js';
 import { readClientKeys } from '../client-keys.js';
 import { clientOptions } from '../options.js';
+import { processPrivileges } from '../privileges.js';
 import { describeTarget } from '../server-report.js';
 import { keygenCommand } from './advice.js';
 import { checkClientName } from './client-name.js';
@@ -30,7 +31,7 @@ import { checkTlsKeyPair, generateTlsKey } from './tls-key.js';
 const log = createLog(standardErrorSink(PROGRAM.name), 'info');
 
 /** As mandos-client does at boot, which is loaded only here: the rest of this program needs no network. */
-const obtain: Obtain = async (keyDirectory, { connect, interfaces, signal, watcher }) => {
+const obtain: Obtain = async (keyDirectory, { connect, interfaces, signal, watcher, beforeNetwork }) => {
   const client = await import('../ask-servers.js');
   const options = clientOptions(
     new Map([
@@ -45,6 +46,7 @@ const obtain: Obtain = async (keyDirectory, { connect, interfaces, signal, watch
     log,
     signal,
     watcher,
+    beforeNetwork,
   });
   return { password, server: describeTarget(target) };
 };
@@ -152,9 +154,10 @@ async function secretSection({ directory, name, passfile, ssh }: SecretRequest):
 }
 
 async function test({ directory, device, connect, interfaces }: TestRequest): Promise<string> {
+  // Loads the OpenPGP library too, which in a checkout nobody but root may be able to read later.
   await readKeys(directory);
   hint('asking for the password');
-  return testPassword(directory, device, { connect, interfaces }, obtain);
+  return testPassword(directory, device, { connect, interfaces }, obtain, processPrivileges());
 }
 
 /** This machine's full name; the short one where it has no domain, or no program to tell. */

@@ -1,4 +1,5 @@
 import { MandosError } from '../../common/errors.js';
+import type { Privileges } from '../privileges.js';
 import { keygenCommand } from './advice.js';
 import { boundedSearch } from './bounded-search.js';
 import type { SearchBounds } from './bounded-search.js';
@@ -14,6 +15,8 @@ export interface ObtainOptions extends SearchBounds {
   readonly connect: readonly string[];
   /** Empty for all suitable ones. */
   readonly interfaces: readonly string[];
+  /** To be called when all is read that only root may read, before anything from the network is. */
+  readonly beforeNetwork: () => void;
 }
 
 /** Gets the password from a real server with the keys in a directory. `server` names it to a person. */
@@ -25,6 +28,7 @@ export type Obtain = (
 /**
  * Proves that this machine would get its password at boot: asks a server, decrypts, and tries it on the device.
  * @param device a LUKS device, or undefined to stop after decryption
+ * @param privileges given up for what comes from the network, and taken back to try the device
  * @returns one line that says what was proven; never the password
  * @throws MandosError TEST_TIMEOUT, TEST_REFUSED (all servers have), TEST_EMPTY, TEST_DEVICE (before anybody is asked
  *   when it cannot be tested), and what `obtain` throws
@@ -32,14 +36,15 @@ export type Obtain = (
 export async function testPassword(
   keyDirectory: string,
   device: string | undefined,
-  search: Omit<ObtainOptions, 'signal' | 'watcher'>,
+  search: Pick<ObtainOptions, 'connect' | 'interfaces'>,
   obtain: Obtain,
+  privileges: Privileges,
 ): Promise<string> {
   const timeout = AbortSignal.timeout(TEST_TIMEOUT_MS);
-  if (device !== undefined) await checkDevice(device, timeout, LATE);
+  if (device !== undefined) await checkDevice(device, { privileges, signal: timeout, late: LATE });
   const { password, server } = await boundedSearch(
     { timeout, given: search.connect.length > 0 },
-    bounds => obtain(keyDirectory, { ...search, ...bounds }),
+    bounds => obtain(keyDirectory, { ...search, ...bounds, beforeNetwork: () => privileges.lower() }),
     reasons => timedOut(search.connect, reasons),
   );
   try {
@@ -50,7 +55,7 @@ export async function testPassword(
       );
     }
     if (device === undefined) return `the password from ${server} decrypts`;
-    const why = await whyNotOpened(device, password, timeout, LATE);
+    const why = await whyNotOpened(device, password, { privileges, signal: timeout, late: LATE });
     if (why !== undefined) {
       throw new MandosError(
         'TEST_DEVICE',

@@ -1,23 +1,29 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { askServer } from '../../../client-plugin/check/ask-server.js';
+import type { Privileges } from '../../../client-plugin/privileges.js';
 import type { Finding } from '../../../client-plugin/check/finding.js';
 import { createLog } from '../../../common/log.js';
-import { startLoopbackServer } from '../../support/loopback.js';
+import { runNode, startLoopbackServer } from '../../support/loopback.js';
 import { makeKeys } from '../../support/programs.js';
 import { requires } from '../../support/requires.js';
 import { command, temporaryDirectory } from '../keygen/keygen.js';
+import { observingRelay } from '../observing-relay.js';
 import { findings, makeScene, pack, put } from './scene.js';
 
+const PROGRAM = join(import.meta.dirname, '../../../initramfs-hooks/bundle/mandos-initramfs.js');
 const PASSWORD = 'open sesame';
 const { keys: KEYS, section: SECTION } = await makeKeys(temporaryDirectory({ after }), 'machine', PASSWORD);
 const LUKS = requires('cpio', 'cryptsetup');
+
+/** This process cleans up after the tests, with all its rights. */
+const UNCHANGED: Privileges = { lower() {}, asRoot: act => act() };
 
 /** A file with a LUKS header, which opens fast; no device-mapper is needed to try a password on it. */
 function luksFile(t: TestContext, password: string): string {
@@ -53,7 +59,7 @@ async function ask(
   const log = createLog({ write: (_level, line) => lines.push(line) }, 'debug');
   let asked: Finding[] = [];
   const all = await findings(scene, {
-    ask: async subject => (asked = await askServer(subject, timeoutMs, log)),
+    ask: async subject => (asked = await askServer(subject, timeoutMs, log, UNCHANGED)),
   });
   for (const text of [...lines, ...all.map(({ message }) => message)])
     assert.ok(!text.includes(PASSWORD), text);
@@ -115,3 +121,38 @@ test(
     assert.match(absent ?? '', /^FAIL server: no server gave the password within 0\.3 s/);
   },
 );
+
+test(
+  'nobody asks the servers, and root reads every image and tries its volumes',
+  requires('root', 'cpio', 'cryptsetup'),
+  async t => {
+    const { port } = await startLoopbackServer(t, SECTION);
+    const relay = await observingRelay(t, port, () => child.pid);
+    const images = [PASSWORD, PASSWORD].map(password => {
+      const scene = makeScene(t, KEYS);
+      const file = luksFile(t, password);
+      chmodSync(file, 0o600);
+      const options = `--options-for=mandos-client:--connect=${relay.address},--retry=1\n`;
+      put(scene.tree, 'conf/conf.d/mandos/plugin-runner.conf', options);
+      put(scene.tree, 'cryptroot/crypttab', `root ${file} none luks,initramfs\n`);
+      pack(scene);
+      return { file, image: scene.image };
+    });
+    const args = ['check', '--ask-server', '--dump-json', ...images.map(({ image }) => image)];
+    const child = runNode(t, PROGRAM, args);
+    await child.waitForExit();
+    const report = JSON.parse(child.stdout) as { readonly images: { readonly findings: Finding[] }[] };
+    const asked = report.images.map(({ findings: all }) => said(all.filter(isAsked)));
+    assert.deepEqual(
+      asked,
+      images.map(({ file }) => [
+        `ok server: the password from ::1 port ${relay.port} decrypts`,
+        `ok volumes: the password opens root (${file})`,
+      ]),
+      child.output,
+    );
+    assert.deepEqual([...relay.users], ['65534']);
+  },
+);
+
+const isAsked = ({ check, message }: Finding) => check === 'server' || message.includes('the password opens');

@@ -1,19 +1,21 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { testPassword } from '../../../client-plugin/keygen/test-password.js';
-import type { Obtain } from '../../../client-plugin/keygen/test-password.js';
+import { processPrivileges } from '../../../client-plugin/privileges.js';
+import { testPassword as testWith } from '../../../client-plugin/keygen/test-password.js';
+import type { Obtain, ObtainOptions } from '../../../client-plugin/keygen/test-password.js';
 import type { Server } from '../../../client-plugin/server-tries.js';
 import { MandosError } from '../../../common/errors.js';
 import { Child } from '../../support/child.js';
 import { MANDOS_KEYGEN } from '../../support/programs.js';
 import { requires } from '../../support/requires.js';
 import { makeClient, startReleaseServer } from '../../support/release-server.js';
+import { observingRelay } from '../observing-relay.js';
 import { command, keygen, keygenSucceeds, secretOf, temporaryDirectory, valueOf } from './keygen.js';
 
 const NOWHERE = { connect: [], interfaces: [] };
@@ -21,6 +23,13 @@ const from =
   (password: Uint8Array): Obtain =>
   () =>
     Promise.resolve({ password, server: '192.0.2.1:1234' });
+
+const testPassword = (
+  keys: string,
+  device: string | undefined,
+  search: Pick<ObtainOptions, 'connect' | 'interfaces'>,
+  obtain: Obtain,
+) => testWith(keys, device, search, obtain, processPrivileges());
 
 test('says which server gave the password, and forgets it', async () => {
   const password = Buffer.from('hunter2');
@@ -252,4 +261,21 @@ test('mandos-keygen --test asks a server, and shows no password', requires('cryp
   for (const { stdout, stderr } of [decrypted, opened, refused]) {
     assert.doesNotMatch(stdout + stderr, /hunter/);
   }
+});
+
+test('nobody asks the servers, and root tries the device', requires('root', 'cryptsetup'), async t => {
+  const keys = temporaryDirectory(t);
+  await keygenSucceeds('-d', keys);
+  const section = await keygen(['-d', keys, '-S', '-F', '-'], { input: 'hunter2' });
+  const client = makeClient('web1', valueOf(section.stdout, 'key_id') ?? '', secretOf(section.stdout));
+  const { port } = await startReleaseServer(t, [client]);
+  const device = luksDevice(t, Buffer.from('hunter2'));
+  chmodSync(device, 0o600);
+  const { address, users } = await observingRelay(t, port, () => child.pid);
+  const args = [MANDOS_KEYGEN, `--test=${device}`, '-d', keys, `--connect=${address}`];
+  const child = new Child(process.execPath, args, {});
+  t.after(() => child.kill());
+  assert.equal((await child.waitForExit()).code, 0, child.stderr);
+  assert.match(child.stdout, /opens .*disk$/m);
+  assert.deepEqual([...users], ['65534']);
 });
