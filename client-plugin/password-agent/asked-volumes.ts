@@ -8,7 +8,8 @@ import type { Privileges } from '../privileges.js';
 import { deviceOf, whyNotForUs } from './ask-file.js';
 import { answerQuestion } from './answer-question.js';
 import type { AskedQuestion } from './question-files.js';
-import { readQuestions } from './question-files.js';
+import { questionNames, readQuestions } from './question-files.js';
+import type { Asking } from './wait-for-question.js';
 
 /** How long to wait for what came of an answer: a slow key derivation takes tens of seconds. */
 export const VERDICT_LIMIT_MS = 120_000;
@@ -16,7 +17,7 @@ export const VERDICT_LIMIT_MS = 120_000;
 /** Who asks for something else than a disk asks again at once, or not at all. */
 export const SHORT_VERDICT_MS = 2_000;
 
-/** When nobody has asked for that long, somebody else has answered; the next question starts the program again. */
+/** When nobody has asked for that long, somebody else has answered; the next question starts another search. */
 export const NOBODY_ASKS_MS = 60_000;
 
 export interface AskedOptions {
@@ -24,13 +25,13 @@ export interface AskedOptions {
   readonly privileges: Privileges;
   readonly clock: Clock;
   readonly log: Log;
+  /** Lines that were said, not to be said again; added to here. */
+  readonly said: Set<string>;
 }
 
-/** The questions of systemd's password agents, as volumes that ask. */
+/** The questions of systemd's password agents, as volumes that ask; for one search. */
 export class AskedVolumes {
   readonly #options: AskedOptions;
-  /** Said once each. */
-  readonly #said = new Set<string>();
   #questions: readonly AskedQuestion[] = [];
   /** Volumes that were answered, with the time when they last asked. */
   readonly #answered = new Map<string, { readonly device: string | undefined; seenMs: number }>();
@@ -40,6 +41,13 @@ export class AskedVolumes {
   constructor(options: AskedOptions) {
     this.#options = options;
     this.#lastAskedMs = options.clock.nowMs();
+  }
+
+  /** Who asks: somebody whom we answer, only others, or nobody. */
+  asking(): Asking {
+    const { directory, privileges } = this.#options;
+    if (this.#read().length > 0) return 'us';
+    return privileges.asRoot(() => questionNames(directory)).length > 0 ? 'others' : 'nobody';
   }
 
   look(): Scene {
@@ -74,10 +82,10 @@ export class AskedVolumes {
   }
 
   #read(): AskedQuestion[] {
-    const { directory, privileges, log } = this.#options;
+    const { directory, privileges, log, said } = this.#options;
     const once = (message: string) => {
-      if (this.#said.has(message) || this.#said.size >= SAID_MAX) return;
-      this.#said.add(message);
+      if (said.has(message) || said.size >= SAID_MAX) return;
+      said.add(message);
       log.warning(message);
     };
     const questions = privileges.asRoot(() => readQuestions(directory, once));

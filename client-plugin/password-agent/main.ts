@@ -16,6 +16,8 @@ import { clientSearch } from './client-search.js';
 import type { AgentOptions } from './options.js';
 import { agentOptions, PROGRAM } from './options.js';
 import { selfTest } from './self-test.js';
+import type { Asking } from './wait-for-question.js';
+import { waitForQuestion } from './wait-for-question.js';
 import { watchDirectory } from './watch-directory.js';
 
 /** password-agent as a program. */
@@ -29,7 +31,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     const commandLine = parseCommandLine(PROGRAM, options);
     if (commandLine.kind === 'print') printOut(commandLine.text);
     else if (commandLine.values.has('test')) printOut(selfTest());
-    else await runAgent(agentOptions(commandLine.values, operands), log, signals.signal);
+    else status = await runAgent(agentOptions(commandLine.values, operands), log, signals.signal);
   } catch (error) {
     if (!signals.signal.aborted) log.error(describeError(error));
     status = error instanceof UsageError ? EX_USAGE : 1;
@@ -38,27 +40,48 @@ export async function main(argv: readonly string[]): Promise<void> {
   else process.exit(status);
 }
 
-async function runAgent(options: AgentOptions, log: Log, signal: AbortSignal): Promise<void> {
+/**
+ * Searches and answers each time that a disk's password is asked for, until nobody asks for anything.
+ * @returns the exit status: 1 when there can never be a password
+ */
+async function runAgent(options: AgentOptions, log: Log, signal: AbortSignal): Promise<number> {
   disableCoreDumps();
   const directory = options.agentDirectory;
   const privileges = processPrivileges(options.userId, options.groupId);
-  const asked = new AskedVolumes({ directory, privileges, clock: systemClock, log });
-  if (readFirst(asked, directory) === 0)
-    throw new MandosError('NO_QUESTION', `nobody asks for a disk's password in ${directory}`);
-  await unlockVolumes({
-    obtain: clientSearch(options, privileges),
-    look: () => asked.look(),
-    answer: (question, password) => asked.answer(question, password),
-    changes: look => watchDirectory(directory, look),
-    clock: systemClock,
-    log,
-    signal,
-  });
+  const clock = systemClock;
+  const changes = (look: () => void) => watchDirectory(directory, look);
+  const said = new Set<string>();
+  const newSearch = () => new AskedVolumes({ directory, privileges, clock, log, said });
+  const asking = () => whoAsks(newSearch(), directory);
+  if (asking() === 'nobody')
+    throw new MandosError('NO_QUESTION', `nobody asks for a password in ${directory}`);
+  while (await waitForQuestion({ look: asking, changes, clock, signal })) {
+    const asked = newSearch();
+    try {
+      await unlockVolumes({
+        obtain: clientSearch(options, privileges),
+        look: () => asked.look(),
+        answer: (question, password) => asked.answer(question, password),
+        changes,
+        clock,
+        log,
+        signal,
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      log.error(describeError(error));
+      // Ended now, it would be started again at once, and fail again.
+      const look = () => (asking() === 'nobody' ? 'nobody' : 'others');
+      await waitForQuestion({ look, changes, clock, signal });
+      return 1;
+    }
+  }
+  return 0;
 }
 
-function readFirst(asked: AskedVolumes, directory: string): number {
+function whoAsks(asked: AskedVolumes, directory: string): Asking {
   try {
-    return asked.look().questions.length;
+    return asked.asking();
   } catch (error) {
     throw new MandosError('AGENT_DIRECTORY', `cannot read ${directory}: ${describeError(error)}`, {
       cause: error,

@@ -36,8 +36,8 @@ export const PROGRAM: Program = {
     { name: 'version', short: 'V', help: 'Show the version and exit' },
   ],
   notes: `MANDOS_CLIENT is ${MANDOS_CLIENT} without another word. Exit status: 0 when
-nobody asks any more, 1 when nobody has asked or there can never be a password, 64 for a
-wrong command line.
+nobody asks any more, 1 when nobody has asked or there could never be a password, 64 for
+a wrong command line.
 `,
 };
 

@@ -24,21 +24,31 @@ export interface AskedQuestion extends AskFile {
 }
 
 /**
+ * Names of the files that stand for questions, whoever's and however old: as long as there is one, the path unit starts
+ * the program again (systemd.path(5)). Needs root.
+ * @throws the system's error when the directory cannot be read
+ */
+export function questionNames(directory: string): string[] {
+  return readdirSync(directory).filter(name => name.startsWith('ask.'));
+}
+
+/**
  * Reads the questions that are open now. Needs root.
  * @param fault called with one line for each file that is not a question, or not one to be trusted
  * @throws the system's error when the directory cannot be read
  */
 export function readQuestions(directory: string, fault: (message: string) => void): AskedQuestion[] {
-  const names = readdirSync(directory).filter(name => name.startsWith('ask.'));
-  return names.toSorted().flatMap(name => {
-    const file = join(directory, name);
-    const question = readQuestion(file);
-    if (typeof question === 'string') {
-      fault(`${file} is ignored: ${question}`);
-      return [];
-    }
-    return question && isWaiting(question) ? question : [];
-  });
+  return questionNames(directory)
+    .toSorted()
+    .flatMap(name => {
+      const file = join(directory, name);
+      const question = readQuestion(file);
+      if (typeof question === 'string') {
+        fault(`${file} is ignored: ${question}`);
+        return [];
+      }
+      return question && isWaiting(question) ? question : [];
+    });
 }
 
 /** Whose questions and sockets are trusted: root's, or those of who tries this out. */

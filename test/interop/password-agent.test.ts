@@ -194,9 +194,12 @@ test('questions that are not for the password of a disk are not answered', NEEDS
       cp "$(ls $A/ask.?????? | head -n 1)" $A/ask.foreign; chown 65534 $A/ask.foreign
       (echo "answer: $(ask cryptsetup:/run/disk0 'Disk?')"; opened) &
       until [ "$(ls $A | grep -c ^ask)" = 9 ]; do sleep 0.05; done
-      "$@" -- "$CLIENT"; echo "agent ended: $?"; exit 0`,
+      "$@" -- "$CLIENT" & agent=$!
+      ${GO}; rm "$A"/ask.*
+      wait "$agent"; echo "agent ended: $?"; exit 0`,
   });
   await scene.waitForOutput(/answer: the password$/m);
+  scene.go();
   await scene.waitForOutput(/agent ended: 0/);
   await scene.waitForExit();
   const lines = [
@@ -211,6 +214,57 @@ test('questions that are not for the password of a disk are not answered', NEEDS
   ];
   for (const line of lines) assert.match(scene.stderr, line);
   assert.equal(scene.stdout.match(/the password/g)?.length, 1);
+});
+
+test(
+  'as long as there is a question it stays, and searches when a disk’s password is asked for',
+  NEEDS,
+  async t => {
+    const scene = play(t, ours, {
+      client: 'echo client runs >&2; printf "the password"',
+      script: `${ASK}
+      A=/run/systemd/ask-password
+      (ask cryptsetup:/run/disk1 'Please enter LUKS2 token PIN:'; echo "PIN: $?") & asked
+      "$@" -- "$CLIENT" & agent=$!
+      ${GO}; rm "$CLIENT.go"
+      echo "answer 1: $(ask cryptsetup:/run/disk0 'Disk?')"; opened
+      # What a dead process has left.
+      cp "$(ls $A/ask.?????? | head -n 1)" $A/ask.left; sed -i 's/^PID=.*/PID=4000000/' $A/ask.left
+      rm $A/ask.??????
+      ${GO}; rm "$CLIENT.go"
+      rm -r /run/class/block/disk0/holders/dm-0
+      echo "answer 2: $(ask cryptsetup:/run/disk0 'Disk again?')"; opened
+      ${GO}; rm $A/ask.left
+      wait "$agent"; echo "agent ended: $?"; exit 0`,
+    });
+    await scene.waitForOutput(/token PIN:" is not answered: it asks for a PIN/);
+    assert.doesNotMatch(scene.stderr, /client runs/);
+    scene.go();
+    await scene.waitForOutput(/answer 1: the password$/m);
+    await scene.waitForOutput(/unlocked "\/run\/disk0"/);
+    scene.go();
+    await scene.waitForOutput(/answer 2: the password$/m);
+    await scene.waitForOutput(/unlocked "\/run\/disk0"[^]*unlocked "\/run\/disk0"/);
+    scene.go();
+    await scene.waitForOutput(/agent ended: 0/);
+  },
+);
+
+test('what can never bring a password is said once, and waited with until nobody asks', NEEDS, async t => {
+  const scene = play(t, ours, {
+    script: `${ASK}
+      ask cryptsetup:/run/disk0 'Disk?' & asked
+      D=$(mktemp -d /run/XXXX); ln -s "$2" "$D/mandos-client"
+      "$1" "$2" -- "$D/mandos-client" --seckey=/nonexistent & agent=$!
+      ${GO}; kill -0 "$agent" && echo "agent stays"
+      rm /run/systemd/ask-password/ask.*
+      wait "$agent"; echo "agent ended: $?"; exit 0`,
+  });
+  await scene.waitForOutput(/error: .*\/nonexistent/);
+  scene.go();
+  await scene.waitForOutput(/agent stays/);
+  await scene.waitForOutput(/agent ended: 1/);
+  assert.equal(scene.stderr.match(/error: /g)?.length, 1);
 });
 
 test('the self-test says ok', NEEDS, async t => {
