@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { geteuid, getuid, setegid, seteuid, setgroups } from 'node:process';
 
 /** Neither user nor group owns anything: what the original's plugins run as (plugin-runner(8mandos), --userid). */
@@ -15,11 +16,23 @@ export interface Privileges {
 }
 
 /**
+ * Whether root is only called so: an ordinary user in a user namespace of his own, where there is nobody else to become
+ * (user_namespaces(7), /proc/PID/setgroups).
+ */
+function isRootInName(): boolean {
+  try {
+    return readFileSync('/proc/self/setgroups', 'utf8').trim() === 'deny';
+  } catch {
+    return false; // a kernel without user namespaces
+  }
+}
+
+/**
  * Those of this process; a process that is not root's own has none to give up.
  * @param userId whom it is lowered to
  */
 export function processPrivileges(userId: number = NOBODY, groupId: number = NOBODY): Privileges {
-  const isRoot = getuid?.() === 0;
+  const isRoot = getuid?.() === 0 && !isRootInName();
   const lower = () => {
     if (!isRoot || geteuid?.() !== 0) return;
     // Groups first: afterwards it is not allowed.

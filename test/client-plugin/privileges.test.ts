@@ -65,3 +65,23 @@ test('before they are given up, and for who has none, nothing changes', requires
   assert.deepEqual(first, [4321, 4321, [4321], true]);
   assert.deepEqual(others, [first, first, first]);
 });
+
+test(
+  'a user who is root in a namespace of his own has nothing to give up',
+  requires('root', 'setpriv'),
+  () => {
+    const user = [
+      'setpriv',
+      '--reuid=12345',
+      '--regid=12345',
+      '--clear-groups',
+      'unshare',
+      '--map-root-user',
+    ];
+    const [before, ...others] = run(
+      'see(); privileges.lower(); see(); privileges.asRoot(see);',
+      user,
+    ) as unknown[];
+    assert.deepEqual(others, [before, before]);
+  },
+);
