@@ -1,12 +1,35 @@
+import { existsSync } from 'node:fs';
+import { MandosError } from '../common/errors.js';
 import type { Log } from '../common/log.js';
 import { after } from '../common/timer.js';
 import { Ledger } from './client/ledger.js';
 import { Registry } from './client/registry.js';
 import { restoreClients } from './client/restore.js';
+import { handedOverFiles } from './export/handed-over-files.js';
+import type { ServerOptions } from './options.js';
 import type { LoadedConfiguration } from './reload.js';
 import { describeIgnored, describeRestored } from './restore-report.js';
 import type { StateStore } from './state/store.js';
-import { digest } from './state/store.js';
+import { digest, FILE_NAME } from './state/store.js';
+
+/**
+ * For a start without a state: whether there is one to be taken over. Who was disabled there would be enabled, and a
+ * later `--take-over` would find the state of that start, which stays.
+ * @throws MandosError STATE, unless the state is to be ignored: the log is told of that then
+ */
+export function checkTakenOver({ stateDirectory, restore }: ServerOptions, log: Log): void {
+  const { original, ownAside } = handedOverFiles(stateDirectory, FILE_NAME);
+  const found = [original, ownAside].filter(path => existsSync(path));
+  if (found.length === 0) return;
+  const files = found.join(' and ');
+  if (!restore) {
+    log.warning(`--no-restore: ${files}: not taken over`);
+    return;
+  }
+  const problem = `${files}: not taken over yet; without it, clients that were disabled would be enabled`;
+  const advice = `run "mandos --take-over --statedir=${stateDirectory}" first, or move it aside to begin anew`;
+  throw new MandosError('STATE', `${problem}; ${advice}`);
+}
 
 /**
  * The clients to start with: those of the configuration, as they were when the last server ended. What that makes of

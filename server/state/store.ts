@@ -31,17 +31,25 @@ export interface StateStore extends ClientStore {
 /**
  * Opens the state directory, for this process alone; it is made if there is none.
  * @param log is told of a disk that does not answer, and of what others do to the file
+ * @param beginAnew called with the directory locked when there is no client in it, before anything is written; when it
+ *   throws, nothing is
  * @throws MandosError STATE: the directory is in use, or cannot be used; STATE_NEWER: its file is a later version's;
  *   STATE_CORRUPT: its file is damaged. The file stays as it is then.
  */
-export async function openStateStore(directory: string, log?: Log): Promise<StateStore> {
+export async function openStateStore(
+  directory: string,
+  log?: Log,
+  beginAnew: () => void = () => {},
+): Promise<StateStore> {
   checkWriterProgram();
   const lockFd = await lockDirectory(directory);
   const path = join(directory, FILE_NAME);
   const writer = new Writer(path, lockFd);
   const unlock = () => closeSync(lockFd);
   try {
-    const store = new LmdbStore(path, writer, readStoredFile(path), unlock, log);
+    const stored = readStoredFile(path);
+    if (stored.length === 0) beginAnew();
+    const store = new LmdbStore(path, writer, stored, unlock, log);
     await store.open();
     return store;
   } catch (error) {
