@@ -66,7 +66,10 @@ async function run(t: Cleanup, runner: readonly string[], scene: Scene) {
 }
 
 const SUCCEED = 'printf password';
-const ENVIRONMENT = 'env | grep -E "^(A|B|C|MANDOS.*)=" >> "$NOTES"';
+/** The winner ends the others: it waits until they have noted so many lines. */
+const onceNoted = (lines: number) =>
+  `until [ "$(grep -c . "$NOTES")" -ge ${lines} ]; do sleep 0.1; done; ${SUCCEED}`;
+const ENVIRONMENT = 'env | grep -E "^(A|B|C|MANDOSPLUGIN.*)=" >> "$NOTES"';
 /** A plugin that notes its end; the one that ends it waits until it is there. */
 const HANGS =
   'trap \'echo "$NAME ended" >> "$NOTES"; exit 0\' TERM; : > "$NOTES.$NAME"; while :; do sleep 0.1; done';
@@ -85,7 +88,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
       mkdirSync(join(directory, 'b'));
       symlinkSync('#x', join(directory, 'c'));
       symlinkSync('/nonexistent', join(directory, 'd'));
-      writeFileSync(join(directory, 'z'), `#!/bin/sh\nsleep 1; ${SUCCEED}`, { mode: 0o755 });
+      writeFileSync(join(directory, 'z'), `#!/bin/sh\n${onceNoted(3)}`, { mode: 0o755 });
     },
   },
   'user, group, directory, standard input and a standard output that can be opened': {
@@ -104,13 +107,13 @@ const SCENES: Readonly<Record<string, Scene>> = {
     args: ['-g', '--a1', '--options-for=x:--a2=b:c,d,,e'],
   },
   environment: {
-    plugins: { x: `${ENVIRONMENT}; ${SUCCEED}`, y: `${ENVIRONMENT}; exit 1` },
+    plugins: { x: `${ENVIRONMENT}; ${onceNoted(8)}`, y: `${ENVIRONMENT}; exit 1` },
     config: '-G A=config\n-E x:B=config --plugin-helper-dir=/config',
     args: ['-G', 'B=all', '--env-for=x:C=x=y', '-G', 'MANDOSPLUGINHELPERDIR=/all', '-G', 'A=last'],
     env: { A: 'inherited', B: 'inherited', C: 'inherited' },
   },
   'a directory of helpers': {
-    plugins: { x: `${ENVIRONMENT}; ${SUCCEED}`, y: `${ENVIRONMENT}; exit 1` },
+    plugins: { x: `${ENVIRONMENT}; ${onceNoted(2)}`, y: `${ENVIRONMENT}; exit 1` },
     args: ['--plugin-helper-dir=/helpers', '-E', 'y:MANDOSPLUGINHELPERDIR=/own'],
     env: { MANDOSPLUGINHELPERDIR: '/inherited' },
   },

@@ -78,7 +78,7 @@ status=$?
     process.kill(this.pid, name);
   }
 
-  /** Of the program: the innermost of the processes here that has no child, or the first one below the shell. */
+  /** Of the program. */
   get pid(): number {
     let [pid, depth] = [this.#child.pid, 0];
     // script, unshare, the scene's shell, the program.
@@ -101,6 +101,8 @@ status=$?
 
 function childOf(pid: number): number {
   const [child = ''] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+  // 0 would be this process's own group.
+  assert.match(child, /^\d+$/, `process ${pid} has no child`);
   return Number(child);
 }
 

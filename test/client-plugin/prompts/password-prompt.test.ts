@@ -51,20 +51,15 @@ for (const { what, args = [], env = {}, typed = 'secret\n', password = 'secret' 
   });
 }
 
+// As it ends the original, which however misses a signal between its prompt and its reading.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  test(
-    `${name} ends it as it ends the original, and the terminal shows again what is typed`,
-    BOTH,
-    async t => {
-      for (const command of Object.values(PROGRAMS)) {
-        const terminal = new AtTerminal(t, command);
-        await terminal.waitFor(/: $/);
-        terminal.signal(name);
-        assert.equal(await terminal.status(), { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[name]);
-        assert.equal(terminal.password(), '');
-      }
-    },
-  );
+  test(`${name} ends it, and the terminal shows again what is typed`, NEEDS, async t => {
+    const terminal = new AtTerminal(t, PROGRAMS.ours);
+    await terminal.waitFor(/: $/);
+    terminal.signal(name);
+    assert.equal(await terminal.status(), { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[name]);
+    assert.equal(terminal.password(), '');
+  });
 }
 
 test('Ctrl-C ends it, and what was typed is not printed', NEEDS, async t => {
