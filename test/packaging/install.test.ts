@@ -162,7 +162,8 @@ test(
       await chroot.ok('apt-get -qy remove mandos-ts mandos-ts-client');
       assert.deepEqual(readAll(chroot, paths), contents);
       assert.ok(!existsSync(chroot.path('/usr/sbin/mandos')));
-      await chroot.ok('apt-get -qy purge mandos-ts mandos-ts-client');
+      const purged = await chroot.ok('apt-get -qy purge mandos-ts mandos-ts-client');
+      assert.match(purged, /^mandos-ts: the state of the clients is deleted/m);
       const left = (await files(chroot)).filter(path => !before.includes(path));
       assert.deepEqual(left, ['/root/password']);
     });
@@ -224,11 +225,12 @@ test(
         `${ORIGINAL}_*.deb /var/cache/packages/mandos-client_*.deb -o Dpkg::Options::=--force-confold </dev/null`,
       );
       assert.deepEqual(readAll(chroot, edited), contents);
+      // Before the original has read what was left to it.
+      await chroot.ok('dpkg --purge mandos-ts mandos-ts-client');
       const original = await startOriginal(chroot);
       assert.deepEqual(await enabled(chroot), { one: true, two: false, three: false });
       await chroot.ok('mandos-ctl --enable two');
       await stop(chroot, original);
-      await chroot.ok('dpkg --purge mandos-ts mandos-ts-client');
       assert.deepEqual(
         readAll(chroot, edited),
         contents,
@@ -250,6 +252,28 @@ test(
     });
   },
 );
+
+test('a configuration file that is edited before the package is configured stays so', NEEDS, async t => {
+  const chroot = await startChroot(t);
+  const file = '/etc/mandos/plugin-runner.conf';
+  await chroot.ok('mkdir -p /etc/mandos');
+  const unpack = async (from: Packages | undefined) => {
+    await chroot.ok(
+      install(chroot, from, 'client').replace('apt-get -qy --no-install-recommends install', 'dpkg --unpack'),
+    );
+  };
+  const configure = 'dpkg --configure --force-confold mandos-ts-client </dev/null';
+  write(chroot, file, '# Old.\n');
+  await unpack(packages);
+  assert.match(read(chroot, file), /options-for/);
+  write(chroot, file, '# New.\n');
+  await unpack(later);
+  assert.equal(read(chroot, file), '# New.\n');
+  assert.match(await chroot.ok(configure), /plugin-runner\.conf was edited during the installation/);
+  assert.equal(read(chroot, file), '# New.\n');
+  assert.equal(read(chroot, `${file}.mandos-kept`), '# Old.\n');
+  assert.equal(await chroot.ok('ls /etc/mandos | grep mandos-'), 'plugin-runner.conf.mandos-kept\n');
+});
 
 test('without a state that can be read nothing is released, and nothing is handed over', NEEDS, async t => {
   const chroot = await startChroot(t);
