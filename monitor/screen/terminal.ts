@@ -58,6 +58,8 @@ export function openTerminal(
   const program = new Program({ input, output, tput: false });
   let shown: readonly string[] = [];
   let isClosed = false;
+  /** The screen is the shell's. */
+  let isSuspended = false;
   const write = (text: string) => {
     if (output.writable) output.write(text);
   };
@@ -88,6 +90,7 @@ export function openTerminal(
       output.on('error', listener);
     },
     draw(lines) {
+      if (isSuspended) return;
       let text = '';
       for (const [row, line] of lines.entries()) if (line !== shown[row]) text += `\x1b[${row + 1};1H${line}`;
       shown = lines;
@@ -101,8 +104,10 @@ export function openTerminal(
     suspend(resumed) {
       write(leave);
       input.setRawMode(false);
+      isSuspended = true;
       setTimeout(() => {
         if (isClosed) return;
+        isSuspended = false;
         input.setRawMode(true);
         shown = [];
         write(enter);
