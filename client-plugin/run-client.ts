@@ -6,7 +6,7 @@ import { createLog, standardErrorSink } from '../common/log.js';
 import { printOut } from '../common/output.js';
 import { obtain } from './ask-servers.js';
 import { readClientKeys, wipeKeys } from './client-keys.js';
-import { startNetwork } from './network/network.js';
+import { PASSWORD_WAITS_MS, startNetwork } from './network/network.js';
 import { clientOptions, EX_USAGE, PROGRAM } from './options.js';
 import type { InProcessPlugin } from './plugin.js';
 import { processPrivileges } from './privileges.js';
@@ -35,7 +35,8 @@ export const mandosClientPlugin: InProcessPlugin = async (argv, context) => {
       const beforeNetwork = () => privileges.lower();
       return (await obtain(options, keys, { log, signal, beforeNetwork })).password;
     } finally {
-      await network.stop();
+      // A process that is ended by a signal does nothing at its end: all is tidied up before.
+      await network.stop(signal.aborted ? undefined : PASSWORD_WAITS_MS);
     }
   } finally {
     wipeKeys(keys);

@@ -3,6 +3,7 @@ import type { Log } from '../../common/log.js';
 import { listInterfaces } from '../../common/network-interfaces.js';
 import { systemClock } from '../clock.js';
 import type { Privileges } from '../privileges.js';
+import { within } from '../within.js';
 import { InterfaceRaiser } from './bring-up.js';
 import type { HookSettings } from './hooks.js';
 import { NetworkHooks } from './hooks.js';
@@ -15,6 +16,12 @@ import { quietKernelLog } from './kernel-log.js';
  */
 const HOOKS_FIRST_MS = 5_000;
 
+/**
+ * Milliseconds that a password which has come waits for the network to be as it was: a bit longer than one hook
+ * that hangs. The rest goes on beside, and is done at the end of the process if need be.
+ */
+export const PASSWORD_WAITS_MS = 7_000;
+
 export interface NetworkOptions {
   readonly choice: InterfaceChoice;
   readonly hooks: HookSettings;
@@ -26,8 +33,11 @@ export interface NetworkOptions {
 
 /** The network as this program has made it. */
 export interface Network {
-  /** Makes it what it was; takes some seconds at most for each hook. Never rejects. */
-  stop(): Promise<void>;
+  /**
+   * Makes it what it was; takes some seconds at most for each hook. Never rejects.
+   * @param limitMs settles after that time at the latest, while the rest goes on
+   */
+  stop(limitMs?: number): Promise<void>;
 }
 
 /**
@@ -67,14 +77,13 @@ export function startNetwork({
   if (starting) void starting.then(begin);
   else begin();
 
-  return {
-    async stop() {
-      cancel();
-      isBegun = true;
-      // Hooks first: they find what they stand on as it was when they were started.
-      await hooks.stop();
-      raiser.end();
-      process.off('exit', stopNow);
-    },
+  const stop = async () => {
+    cancel();
+    isBegun = true;
+    // Hooks first: they find what they stand on as it was when they were started.
+    await hooks.stop();
+    raiser.end();
+    process.off('exit', stopNow);
   };
+  return { stop: limitMs => (limitMs === undefined ? stop() : within(limitMs, stop())) };
 }

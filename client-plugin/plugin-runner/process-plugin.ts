@@ -7,8 +7,11 @@ import { openPipe } from '../../common/libc-files.js';
 import { PASSWORD_LIMIT_BYTES, PasswordPipe } from '../password-pipe.js';
 import type { Privileges } from '../privileges.js';
 
-/** How long a plugin may take to tidy up after SIGTERM. */
-const TERMINATION_LIMIT_MS = 5_000;
+/** How long a plugin may take to tidy up after SIGTERM: another has the password, and the boot waits for it. */
+const TERMINATION_LIMIT_MS = 2_000;
+
+/** How long it is waited for after SIGKILL: one in a system call that does not return may never be gone. */
+const KILL_LIMIT_MS = 1_000;
 
 /** How to start a plugin that is a program of its own. */
 export interface Command {
@@ -32,7 +35,7 @@ export interface Watch {
  * Runs a plugin as a process, with this one's standard input, standard error and working directory.
  * @returns what it has printed, when it has ended with status 0 and its output is closed
  * @throws MandosError PLUGIN_START, PLUGIN_STATUS, PLUGIN_SIGNAL, PLUGIN_OUTPUT; the signal's reason when that has
- * ended it; rejects only when the process is gone
+ * ended it; then the process is gone, unless SIGKILL does not end it
  */
 export async function runProcess(command: Command, watch: Watch): Promise<Uint8Array> {
   const { privileges, signal, started } = watch;
@@ -40,16 +43,23 @@ export async function runProcess(command: Command, watch: Watch): Promise<Uint8A
   const { child, read } = start(command, privileges);
   const send = (name: NodeJS.Signals) => privileges.asRoot(() => child.kill(name));
   const output = new PasswordPipe(read, () => send('SIGKILL'));
-  let killing: NodeJS.Timeout | undefined;
+  let waiting: NodeJS.Timeout | undefined;
+  let giveUp = () => {};
+  const givenUp = new Promise<void>(resolve => {
+    giveUp = resolve;
+  });
   const abort = () => {
     // A grandchild that has the pipe too is not waited for.
     output.discard();
     send('SIGTERM');
-    killing = setTimeout(() => send('SIGKILL'), TERMINATION_LIMIT_MS);
+    waiting = setTimeout(() => {
+      send('SIGKILL');
+      waiting = setTimeout(giveUp, KILL_LIMIT_MS);
+    }, TERMINATION_LIMIT_MS);
   };
   signal.addEventListener('abort', abort, { once: true });
   try {
-    await ended(child, started);
+    await Promise.race([ended(child, started), givenUp]);
     await output.closed;
     signal.throwIfAborted();
     return output.take();
@@ -60,7 +70,7 @@ export async function runProcess(command: Command, watch: Watch): Promise<Uint8A
     throw new MandosError('PLUGIN_OUTPUT', text, { cause: error });
   } finally {
     signal.removeEventListener('abort', abort);
-    clearTimeout(killing);
+    clearTimeout(waiting);
     output.discard();
   }
 }

@@ -1,6 +1,7 @@
 import { describeError, MandosError } from '../../common/errors.js';
 import type { Log } from '../../common/log.js';
 import type { Privileges } from '../privileges.js';
+import { within } from '../within.js';
 import { findPlugins } from './find-plugins.js';
 import type { Plugin } from './find-plugins.js';
 import { isOwnPlugin, runOwnPlugin } from './own-plugins.js';
@@ -21,14 +22,23 @@ export interface RunnerContext {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Links to it are plugins within this process. Default: this program as it was called. */
   readonly ownProgram?: string;
+  /** What a plugin that ends with status 0 and prints nothing has done. Default: it has won, with an empty password. */
+  readonly emptyOutput?: 'wins' | 'fails';
 }
+
+/**
+ * How long plugins that have lost are waited for: the boot waits for the password. A network hook that hangs when it is
+ * stopped takes nearly as long; what is not done then goes on, and the end of the process does the rest.
+ */
+const LOSERS_LIMIT_MS = 7_000;
 
 /** Failures that a plugin has told of itself, or that are no failures of it. */
 const QUIET_CODES = new Set(['PLUGIN_STATUS', 'PLYMOUTH_RUNS', 'PLYMOUTH_MISSING']);
 
 /**
  * Runs all plugins at once until the first has the password, and ends the others (plugin-runner(8mandos), PLUGINS).
- * @returns what that one has printed, the caller's to overwrite; settles only when all plugins have ended
+ * @returns what that one has printed, the caller's to overwrite; settles when all plugins have ended, or some
+ * seconds after the password has come: plugins that have lost may still tidy up then
  * @throws MandosError PLUGIN_DIRECTORY; NO_PASSWORD when none has succeeded; the signal's reason when it is aborted
  */
 export async function runPlugins(options: RunnerOptions, context: RunnerContext): Promise<Uint8Array> {
@@ -37,7 +47,7 @@ export async function runPlugins(options: RunnerOptions, context: RunnerContext)
   const both = { ...context, signal: AbortSignal.any([signal, done.signal]) };
   const running = startable(options, context).map(async plugin => {
     try {
-      return await runPlugin(plugin, options, both);
+      return refuseEmpty(await runPlugin(plugin, options, both), context);
     } catch (error) {
       if (!both.signal.aborted) logFailure(log, plugin.name, error);
       throw error;
@@ -46,13 +56,24 @@ export async function runPlugins(options: RunnerOptions, context: RunnerContext)
   // An empty list and one of failures both reject.
   const password = await Promise.any(running).catch(() => undefined);
   done.abort(new Error('another plugin has the password'));
-  for (const outcome of await Promise.allSettled(running)) {
-    if (outcome.status === 'fulfilled' && (outcome.value !== password || signal.aborted))
-      outcome.value.fill(0);
-  }
+  const ended = Promise.all(
+    running.map(async each => {
+      const output = await each.catch(() => undefined);
+      if (output !== password) output?.fill(0);
+    }),
+  );
+  if (password !== undefined && !signal.aborted) await within(LOSERS_LIMIT_MS, ended);
+  if (!signal.aborted && password !== undefined) return password;
+  // A process that is ended by a signal does nothing at its end: all tidy up before.
+  await ended;
+  password?.fill(0);
   signal.throwIfAborted();
-  if (password !== undefined) return password;
   throw new MandosError('NO_PASSWORD', `no plugin in ${options.pluginDirectory} got a password`);
+}
+
+function refuseEmpty(output: Uint8Array, { emptyOutput = 'wins' }: RunnerContext): Uint8Array {
+  if (output.length > 0 || emptyOutput === 'wins') return output;
+  throw new MandosError('PLUGIN_OUTPUT', 'ended without a fault, but printed no password');
 }
 
 function startable(options: RunnerOptions, { log, ownProgram = process.argv[1] }: RunnerContext): Plugin[] {

@@ -18,5 +18,5 @@ export function searchOptions(argv: readonly string[], warn: (message: string) =
 
 /** The search by these plugins. */
 export function pluginSearch(options: RunnerOptions, privileges: Privileges): Obtain {
-  return (log, signal) => runPlugins(options, { log, signal, privileges });
+  return (log, signal) => runPlugins(options, { log, signal, privileges, emptyOutput: 'fails' });
 }

@@ -1,22 +1,27 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunnerContext } from '../../../client-plugin/plugin-runner/run-plugins.js';
 import { runPlugins } from '../../../client-plugin/plugin-runner/run-plugins.js';
+import { applyOption } from '../../../client-plugin/plugin-runner/settings.js';
+import type { Privileges } from '../../../client-plugin/privileges.js';
 import { processPrivileges } from '../../../client-plugin/privileges.js';
 import { MandosError } from '../../../common/errors.js';
-import { keptLog, optionsWith, makePlugins } from './scene.js';
+import { keyFileOptions, makeKeys } from '../../support/programs.js';
+import { keptLog, makePlugins, optionsWith, PLUGIN_RUNNER } from './scene.js';
 
 const NEVER = new AbortController().signal;
 
-async function run(directory: string, signal = NEVER) {
+async function run(directory: string, signal = NEVER, more: Partial<RunnerContext> = {}) {
   const { log, lines } = keptLog();
   const context = {
     log,
     signal,
     privileges: processPrivileges(),
     environment: { HERE: directory, PATH: '/bin:/usr/bin' },
+    ...more,
   };
   const password = await runPlugins(optionsWith(directory), context)
     .then(bytes => Buffer.from(bytes).toString())
@@ -26,6 +31,10 @@ async function run(directory: string, signal = NEVER) {
 
 function isGone(directory: string, name: string): boolean {
   return !existsSync(`/proc/${readFileSync(join(directory, name), 'utf8').trim()}`);
+}
+
+function isWritten(directory: string, name: string): boolean {
+  return existsSync(join(directory, name)) && statSync(join(directory, name)).size > 0;
 }
 
 test('a plugin that prints without end is ended, and the others go on', async t => {
@@ -62,6 +71,61 @@ test('a plugin that does not end when it is told to is killed, and nobody waits 
   // It has inherited that SIGTERM is ignored.
   process.kill(sleeping, 'SIGKILL');
   assert.ok(isGone(directory, '.a'));
+});
+
+test('a plugin that nothing ends does not keep the password back', async t => {
+  const directory = makePlugins(t, {
+    a: 'echo $$ > "$HERE/.a"; exec sleep 1000',
+    b: 'until [ -s "$HERE/.a" ]; do sleep 0.1; done; printf password',
+  });
+  // As for a process that is in the midst of a system call which does not return: no signal arrives.
+  const privileges: Privileges = {
+    lower() {},
+    asRoot: act => (isWritten(directory, '.a') ? (undefined as ReturnType<typeof act>) : act()),
+  };
+  assert.deepEqual(await run(directory, NEVER, { privileges }), { password: 'password', lines: [] });
+  assert.ok(!isGone(directory, '.a'));
+  process.kill(Number(readFileSync(join(directory, '.a'), 'utf8')), 'SIGKILL');
+});
+
+test('network hooks that hang when they are stopped keep the password back for one of them at most', async t => {
+  const directory = makePlugins(
+    t,
+    { z: 'until [ -s "$HERE/.started" ]; do sleep 0.1; done; printf password' },
+    ['mandos-client'],
+  );
+  const hooks = join(directory, '.hooks');
+  mkdirSync(hooks);
+  const hook = `#!/bin/sh
+    if [ "$MODE" = start ]; then [ "\${0##*/}" = a ] || echo x > ${directory}/.started; exit 0; fi
+    echo $$ > "$0.pid"; trap "" TERM; exec sleep 1000`;
+  for (const name of ['a', 'b']) writeFileSync(join(hooks, name), hook, { mode: 0o755 });
+  const { keys } = await makeKeys(directory, '.client', 'password');
+  const options = [...keyFileOptions(keys), '--interface=lo', `--network-hook-dir=${hooks}`];
+  const settings = optionsWith(directory);
+  applyOption(settings, 'options-for', `mandos-client:${options.join(',')}`);
+  applyOption(settings, 'options-for', 'mandos-client:--connect=127.0.0.1:9');
+  const password = await runPlugins(settings, {
+    log: keptLog().log,
+    signal: NEVER,
+    privileges: { lower() {}, asRoot: act => act() },
+    environment: { HERE: directory, PATH: '/bin:/usr/bin' },
+    ownProgram: PLUGIN_RUNNER,
+  });
+  assert.equal(Buffer.from(password).toString(), 'password');
+  // The last one is stopped first. The other one hangs still, or will: it goes on beside.
+  while (!isGone(hooks, 'b.pid') || !isWritten(hooks, 'a.pid')) await sleep(20);
+  assert.ok(!isGone(hooks, 'a.pid'));
+  process.kill(Number(readFileSync(join(hooks, 'a.pid'), 'utf8')), 'SIGKILL');
+});
+
+test('a plugin that prints nothing has an empty password, or has failed, as it is wanted', async t => {
+  const directory = makePlugins(t, { a: 'exit 0', z: 'sleep 1; printf password' });
+  assert.deepEqual(await run(directory), { password: '', lines: [] });
+  assert.deepEqual(await run(directory, NEVER, { emptyOutput: 'fails' }), {
+    password: 'password',
+    lines: ['error: a: ended without a fault, but printed no password'],
+  });
 });
 
 test('a signal ends all plugins, and its reason is the outcome', async t => {
