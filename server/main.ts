@@ -18,6 +18,9 @@ import { catchSignals } from './signals.js';
 /** Exit status of argparse, and so of the original, for a wrong command line. */
 const EXIT_USAGE = 2;
 
+/** Options that do something else than serve. */
+const ACTIONS = ['check', 'import-state', 'export-state', 'take-over', 'hand-over'];
+
 const child = background();
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -27,6 +30,7 @@ async function main(argv: readonly string[]): Promise<void> {
     return;
   }
   const values = withAbsolutePaths(commandLine.values);
+  refuseTwoActions(values);
   if (values.has('check')) {
     const { text, exitStatus } = checkConfig(values, systemFiles);
     printOut(text);
@@ -52,6 +56,13 @@ async function main(argv: readonly string[]): Promise<void> {
     const { serve } = await import('./serve.js');
     await serve(values, loaded, signals, child);
   } else process.exitCode = await runInBackground(argv);
+}
+
+/** @throws UsageError */
+function refuseTwoActions(values: OptionValues): void {
+  const [one, other] = ACTIONS.filter(name => values.has(name));
+  if (one !== undefined && other !== undefined)
+    throw new UsageError(`--${one} and --${other} are two things: run one, then the other`);
 }
 
 /** The server leaves the directory in which it was started, and reads its configuration again later. */

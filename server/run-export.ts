@@ -138,7 +138,9 @@ function createFile(path: string): number {
       0o600,
     );
   } catch (error) {
-    const message = `${path}: cannot be made: ${describeError(error)}`;
+    const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    const problem = isThere ? 'is there already: name a new file' : `cannot be made: ${describeError(error)}`;
+    const message = `${path}: ${problem}`;
     throw new MandosError('EXPORT_FILE', message, { cause: error });
   }
 }

@@ -14,6 +14,7 @@ import { makeTlsKey } from '../support/keys.js';
 import { configDirectory, runNode, startLoopbackServer, stateDirectory } from '../support/loopback.js';
 import { MANDOS } from '../support/programs.js';
 import { requires } from '../support/requires.js';
+import { properties } from './import/samples.js';
 
 const SECRET = Buffer.from('c2VjcmV0', 'base64');
 
@@ -257,4 +258,48 @@ test('what --check cannot write is an error, not a stack trace', async t => {
   t.after(() => child.stop());
   assert.equal((await child.waitForExit()).code, 1);
   assert.match(child.stderr, /cannot write to standard output: no space left on device\n$/);
+});
+
+test('two actions at once are refused, and neither is done', async t => {
+  const directory = configDirectory(t, { 'clients.conf': section('ab'.repeat(32)) });
+  const file = join(directory, 'exported');
+  for (const [one, other] of [
+    ['--take-over', '--hand-over'],
+    ['--check', '--hand-over'],
+    ['--check', '--import-state=/nonexistent'],
+    [`--export-state=${file}`, '--hand-over'],
+  ] as const) {
+    const places = [`--configdir=${directory}`, `--statedir=${stateDirectory(t)}`];
+    const child = runNode(t, MANDOS, [one, other, ...places]);
+    assert.equal((await child.waitForExit()).code, 2);
+    assert.match(child.stderr, /--[a-z-]+ and --[a-z-]+ are two things: run one, then the other/);
+    assert.equal(child.stdout, '');
+  }
+  assert.ok(!existsSync(file));
+});
+
+test('--export-state writes over no file', async t => {
+  const directory = configDirectory(t, { 'clients.conf': section('ab'.repeat(32)), taken: '' });
+  const file = join(directory, 'taken');
+  const child = runNode(t, MANDOS, [
+    `--export-state=${file}`,
+    `--configdir=${directory}`,
+    `--statedir=${stateDirectory(t)}`,
+  ]);
+  assert.equal((await child.waitForExit()).code, 1);
+  assert.match(child.stderr, new RegExp(`${file}: is there already: name a new file`));
+  assert.equal(readFileSync(file, 'utf8'), '');
+});
+
+test('an import without any configuration of clients changes nothing', async t => {
+  const directory = configDirectory(t, { 'state.json': JSON.stringify({ c1: properties('c1') }) });
+  const state = stateDirectory(t);
+  const child = runNode(t, MANDOS, [
+    `--import-state=${join(directory, 'state.json')}`,
+    `--configdir=${directory}`,
+    `--statedir=${state}`,
+  ]);
+  assert.equal((await child.waitForExit()).code, 1);
+  assert.match(child.stderr, /neither clients\.conf nor a client in clients\.d.*1 client/);
+  assert.ok(!existsSync(join(state, 'clients.mdb')));
 });
