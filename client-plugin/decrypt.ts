@@ -28,9 +28,14 @@ const loadOpenPgp = (): Promise<OpenPgp> => import('openpgp');
  * Reads an OpenPGP secret key, ASCII armored or binary, as written by mandos-keygen.
  * @param file its path, for messages
  * @param bytes the file's content
+ * @param remake the command that makes new keys in its place
  * @throws MandosError KEY_FILE: not a secret key, or one with a passphrase
  */
-export async function readSecretKey(file: string, bytes: Uint8Array): Promise<OpenPgpKey> {
+export async function readSecretKey(
+  file: string,
+  bytes: Uint8Array,
+  remake = 'mandos-keygen --force',
+): Promise<OpenPgpKey> {
   const library = await loadOpenPgp();
   let secretKey: PrivateKey;
   try {
@@ -41,7 +46,7 @@ export async function readSecretKey(file: string, bytes: Uint8Array): Promise<Op
     const why = bytes.length === 0 ? 'it is empty' : describeError(error);
     throw new MandosError(
       'KEY_FILE',
-      `${file} is not an OpenPGP secret key (${why}): restore it, or make new keys with "mandos-keygen --force"`,
+      `${file} is not an OpenPGP secret key (${why}): restore it, or make new keys with "${remake}"`,
       { cause: error },
     );
   }

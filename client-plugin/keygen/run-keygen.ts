@@ -130,7 +130,8 @@ async function readKeys(directory: string): Promise<Keys> {
   const files = readKeyFiles(directory);
   const at = (file: keyof typeof files) => ({ file: join(directory, file), bytes: files[file] });
   try {
-    const openPgp = await readSecretKey(at('seckey.txt').file, files['seckey.txt']);
+    const remake = keygenCommand(directory, '--force');
+    const openPgp = await readSecretKey(at('seckey.txt').file, files['seckey.txt'], remake);
     const fingerprint = await checkPublicKey(at('pubkey.txt').file, files['pubkey.txt'], openPgp);
     return { openPgp, fingerprint, keyId: checkTlsKeyPair(at('tls-privkey.pem'), at('tls-pubkey.pem')) };
   } finally {
