@@ -73,7 +73,9 @@ export function openListenPlace(options: ListenOptions, log: Log): ListenPlace {
     const target = { kind: 'descriptor', fd, name: where } as const;
     if (name === undefined) return { target };
     if (deviceFault === undefined) return { target, only: name };
-    log.error(`cannot listen on interface ${name} only, so on all: ${describeError(deviceFault)}`);
+    const reason =
+      index === 0 ? 'there is no such interface ("ip link" lists them)' : describeError(deviceFault);
+    log.error(`cannot listen on interface ${name} only, so on all: ${reason}`);
     return { target };
   } catch (error) {
     throw listenFailure(where, error);

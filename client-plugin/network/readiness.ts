@@ -13,7 +13,11 @@ export function describeNotReady(interfaces: readonly NetworkInterface[], choice
   const waiting = chosen.filter(nic => !isReady(nic));
   // Without names, interfaces that nobody asked for may well be without a cable.
   if (choice.names.length > 0 || waiting.length === chosen.length) lines.push(...waiting.map(describe));
-  if (chosen.length === 0 && missing.length === 0) lines.push('there is no suitable network interface');
+  // A given server may be reached another way, such as the loopback interface or a tunnel.
+  const hasOther = choice.direct && interfaces.some(({ running }) => running);
+  if (chosen.length === 0 && missing.length === 0 && !hasOther) {
+    lines.push('there is no suitable network interface');
+  }
   return lines;
 }
 

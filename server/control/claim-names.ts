@@ -21,7 +21,7 @@ export async function claimNames(bus: Bus, log: Log): Promise<boolean> {
     claim = await claimOf(bus, SERVER_NAME);
   }
   if (claim === 'forbidden') {
-    const hint = 'install its policy file and restart';
+    const hint = 'put its policy, packaging/dbus/mandos.conf, into /etc/dbus-1/system.d, and restart it';
     log.error(`D-Bus: this user may not have the name ${SERVER_NAME} (${hint}); going on without D-Bus`);
     return false;
   }

@@ -1,5 +1,5 @@
 import { DbusFault } from '../../common/dbus/bus.js';
-import { LONGEST_DURATION_MS } from '../../common/duration.js';
+import { formatDuration, LONGEST_DURATION_MS } from '../../common/duration.js';
 import { SECRET_LIMIT_BYTES } from '../../common/protocol.js';
 import { checkerProblem } from '../client/checker-format.js';
 import type { SettingValue } from './controlled-server.js';
@@ -7,14 +7,20 @@ import type { SettingValue } from './controlled-server.js';
 /** Bytes of a host or a checker: Linux gives a shell arguments of 128 KiB, and expansion makes a checker longer. */
 export const TEXT_LIMIT_BYTES = 64 * 1024;
 
+/** LONGEST_DURATION_MS for people, as it can be written in clients.conf. */
+const LONGEST_DURATION = 'P1000Y';
+
 /**
  * A duration that was sent, in milliseconds.
- * @throws DbusFault InvalidArgs when it is too long
+ * @param leastMs 0, or 1 when it may not be zero
+ * @throws DbusFault InvalidArgs when it is too short or too long
  */
-export function durationValue(what: string, value: unknown, leastMs = 0): number {
+export function durationValue(what: string, value: unknown, leastMs: 0 | 1 = 0): number {
   const ms = Number(value);
   if (ms < leastMs || ms > LONGEST_DURATION_MS) {
-    throw invalid(what, `${ms} ms is out of bounds (allowed: ${leastMs} to ${LONGEST_DURATION_MS})`);
+    const given = ms < 0 ? `${ms} ms` : formatDuration(ms);
+    const least = leastMs === 0 ? 'PT0S' : 'more than PT0S';
+    throw invalid(what, `${given} is out of bounds (allowed: ${least}, up to ${LONGEST_DURATION})`);
   }
   return ms;
 }

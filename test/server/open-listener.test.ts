@@ -67,7 +67,7 @@ test('the log says when it is one interface only, and when it is not', async t =
   );
   assert.match(
     await linesOf(t, { interface: 'nope0', zeroconf: true }),
-    /^error: cannot listen on interface nope0 only, so on all: .*\ninfo: listening on \[::1\]:PORT$/,
+    /^error: cannot listen on interface nope0 only, so on all: there is no such interface .*\ninfo: listening on \[::1\]:PORT$/,
   );
 });
 

@@ -7,7 +7,7 @@ import { DEFAULT_PRIORITY } from '../../common/protocol.js';
 import { TlsContext } from '../../common/tls/tls-context.js';
 import { fetchSecret } from '../../client-plugin/fetch.js';
 import { makeTlsKey } from '../support/keys.js';
-import { startLoopbackServer } from '../support/loopback.js';
+import { configDirectory, startLoopbackServer } from '../support/loopback.js';
 
 const SECRET = Buffer.from('a secret of one client');
 
@@ -118,6 +118,22 @@ test('a client comes and goes with its file in clients.d', async t => {
   rmSync(join(directory, 'clients.d/b.conf'));
   await reload(/reload: 1 client removed \(b\)/);
   await assert.rejects(ask(b.context), { code: 'FETCH_REFUSED' });
+});
+
+test('an empty clients.d takes no client away: its files may not be mounted', async t => {
+  const a = makeClient(t);
+  const directory = configDirectory(t, {});
+  const file = join(directory, 'clients.d', 'a.conf');
+  mkdirSync(join(directory, 'clients.d'));
+  writeFileSync(file, section({ name: 'a', keyId: a.keyId }), { mode: 0o600 });
+  const { child, port } = await startLoopbackServer(t, '', [`--configdir=${directory}`]);
+  rmSync(file);
+  child.signal('SIGHUP');
+  await child.waitForOutput(
+    /reload: nothing is changed: .* neither clients\.conf nor a client in clients\.d/,
+  );
+  const secret = await fetchSecret('::1', port, a.context, new AbortController().signal);
+  assert.deepEqual(Buffer.from(secret), SECRET);
 });
 
 test('what needs a restart is named, each time, and changes nothing', async t => {

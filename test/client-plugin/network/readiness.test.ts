@@ -34,3 +34,12 @@ test('each reason has its words', () => {
     'there is no suitable network interface',
   ]);
 });
+
+test('for a server that was given, any interface that runs may do', () => {
+  const direct = { ...automatic, direct: true };
+  const loopback = ethernet('lo', { loopback: true });
+  assert.deepEqual(describeNotReady([loopback], direct), []);
+  assert.deepEqual(describeNotReady([{ ...loopback, up: false, running: false }], direct), [
+    'there is no suitable network interface',
+  ]);
+});

@@ -101,7 +101,7 @@ test('where the policy of the bus forbids the name, the server says so and goes 
   const heart = new Heart([settingsOf('a')]);
   const lines = new Lines();
   const control = serveControl(controlled(heart, lines), { address: bus.address });
-  await lines.wait(/may not have the name.*policy/);
+  await lines.wait(/may not have the name.*packaging\/dbus\/mandos\.conf/);
   await heart.disable();
   await control.close();
   assert.equal(lines.count(/error|warning/), 1, lines.all.join('\n'));

@@ -105,7 +105,13 @@ const REFUSED: readonly (readonly [
   name: string,
   text: RegExp,
 ])[] = [
-  ['Interval', 't', 0n, 'InvalidArgs', /Interval/],
+  [
+    'Interval',
+    't',
+    0n,
+    'InvalidArgs',
+    /Interval: PT0S is out of bounds \(allowed: more than PT0S, up to P1000Y\)/,
+  ],
   ['Timeout', 't', 2n ** 63n, 'InvalidArgs', /out of bounds/],
   ['Timeout', 'i', -1, 'InvalidArgs', /Timeout/],
   ['Timeout', 's', '5m', 'InvalidArgs', /Timeout/],
