@@ -7,7 +7,7 @@ import type { KeyFileName } from '../keygen/key-files.js';
 import { whyNotOpened } from '../keygen/luks-device.js';
 import type { Privileges } from '../privileges.js';
 import { describeTarget } from '../server-report.js';
-import { keyFile } from './checks/keys.js';
+import { hostKey, keyFile } from './checks/keys.js';
 import { volumesOf } from './checks/volumes.js';
 import { bootOptions } from './client-words.js';
 import { fail, ok, warning } from './finding.js';
@@ -89,7 +89,7 @@ const advice = (given: boolean) =>
 function keysOf(subject: Subject): ClientKeys | undefined {
   const key = (name: KeyFileName) => {
     const content = keyFile(subject, name)?.content;
-    return content && { file: `${subject.host.keyDirectory}/${name}`, bytes: Buffer.from(content) };
+    return content && { file: hostKey(subject, name), bytes: Buffer.from(content) };
   };
   const [seckey, tlsPubkey, tlsPrivkey] = [key('seckey.txt'), key('tls-pubkey.pem'), key('tls-privkey.pem')];
   if (seckey && tlsPubkey && tlsPrivkey) return { seckey, tlsPubkey, tlsPrivkey };

@@ -1,9 +1,12 @@
 import { describeError, MandosError } from '../../common/errors.js';
+import { checkAccess } from './checks/access.js';
 import { checkConfiguration } from './checks/configuration.js';
 import { checkCopies } from './checks/copies.js';
 import { checkImageFile } from './checks/image-file.js';
 import { checkKeys } from './checks/keys.js';
+import { checkLauncher } from './checks/launcher.js';
 import { checkModules } from './checks/modules.js';
+import { checkNamed } from './checks/named.js';
 import { checkNode } from './checks/node.js';
 import { checkStart } from './checks/start.js';
 import { checkSystem } from './checks/system.js';
@@ -79,7 +82,10 @@ async function checkImage(file: string, host: Host, nowMs: number): Promise<Chec
         ...checkStart(subject),
         ...(await checkKeys(subject, nowMs)),
         ...checkConfiguration(subject),
+        ...checkNamed(subject),
         ...checkCopies(subject),
+        ...checkLauncher(subject),
+        ...checkAccess(subject),
         ...checkNode(subject),
         ...checkModules(subject),
         ...checkVolumes(subject),

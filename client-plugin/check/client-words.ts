@@ -1,5 +1,6 @@
 import { parseCommandLine } from '../../common/cli.js';
 import { describeError } from '../../common/errors.js';
+import type { KeyFileName } from '../keygen/key-files.js';
 import { clientOptions, PROGRAM } from '../options.js';
 import type { ClientOptions } from '../options.js';
 import { readConfig } from '../plugin-runner/config-file.js';
@@ -14,6 +15,10 @@ export interface Configuration {
   /** The words of its command line. */
   readonly words: readonly string[];
   readonly isDisabled: boolean;
+  /** Where plugins are looked for. */
+  readonly pluginDirectory: string;
+  /** Whom they run as. */
+  readonly userId: number;
   /** What the plugin runner ignores, and why. */
   readonly faults: readonly string[];
 }
@@ -34,6 +39,8 @@ export function readConfiguration(text: string): Configuration {
   return {
     words: optionsFor(options, CLIENT),
     isDisabled: options.plugins.get(CLIENT)?.isEnabled === false,
+    pluginDirectory: options.pluginDirectory,
+    userId: options.userId,
     faults,
   };
 }
@@ -53,6 +60,29 @@ export function imageWords({ image, configuration }: Subject): readonly string[]
 export function bootOptions(subject: Subject): ClientOptions {
   const commandLine = parseCommandLine(PROGRAM, imageWords(subject));
   return clientOptions(commandLine.kind === 'run' ? commandLine.values : new Map());
+}
+
+/** Keys, and the options that name other files for them. */
+const KEY_OPTIONS = [
+  ['seckey.txt', 'seckey'],
+  ['tls-pubkey.pem', 'tlsPubkey'],
+  ['tls-privkey.pem', 'tlsPrivkey'],
+] as const;
+
+/** The key files that the options of an image name in place of the usual ones; none when they are at fault. */
+export function namedKeys(subject: Subject): ReadonlyMap<KeyFileName, string> {
+  let options: ClientOptions;
+  try {
+    options = bootOptions(subject);
+  } catch {
+    return new Map();
+  }
+  const usual = clientOptions(new Map());
+  return new Map(
+    KEY_OPTIONS.flatMap(([name, option]) =>
+      options[option] === usual[option] ? [] : [[name, options[option]]],
+    ),
+  );
 }
 
 /** Which interfaces the client uses at boot, by name; all when the configuration does not say, or is at fault. */

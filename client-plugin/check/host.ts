@@ -7,7 +7,7 @@ import { findImages, findKernels } from './kernels.js';
 const KEY_DIRECTORIES = ['/etc/keys/mandos', '/etc/mandos/keys'] as const;
 export const SETTINGS = '/etc/mandos';
 const CONFIGURATION = `${SETTINGS}/plugin-runner.conf`;
-const NETWORK_HOOKS = `${SETTINGS}/network-hooks.d`;
+export const NETWORK_HOOKS = `${SETTINGS}/network-hooks.d`;
 /** Directories of a PATH in which the hooks look for node. */
 const NODE_DIRECTORIES = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/bin'];
 /** Names that are no editors' and packages' leftovers (mandos-client(8mandos), NETWORK HOOKS). */

@@ -89,9 +89,7 @@ function programsGroup({ image, host, update, generator }: Subject): Finding[] {
   // What starts the client is another check's.
   const missing = copies.filter(
     ({ imagePath }) =>
-      imagePath !== STARTER &&
-      !imagePath.startsWith('usr/lib/systemd/') &&
-      image.tree.file(imagePath) === undefined,
+      imagePath !== STARTER && !imagePath.startsWith('usr/lib/systemd/') && !image.tree.file(imagePath)?.size,
   );
   const old = differing(copies, image.tree);
   if (missing.length > 0) {

@@ -6,6 +6,7 @@ import { checkTlsKeyPair } from '../../keygen/tls-key.js';
 import type { KeyFile } from '../../keygen/tls-key.js';
 import { readSecretKey } from '../../decrypt.js';
 import type { OpenPgpKey } from '../../decrypt.js';
+import { namedKeys } from '../client-words.js';
 import { fail, ok, warning } from '../finding.js';
 import type { Finding } from '../finding.js';
 import { hashOf } from '../host-files.js';
@@ -21,6 +22,15 @@ const DAY_MS = 24 * 3600 * 1000;
 /** Whether the keys are there, belong together, can be used, and are those of the system. */
 export async function checkKeys(subject: Subject, nowMs: number): Promise<Finding[]> {
   const { keyDirectory, update, host } = subject;
+  const named = namedKeys(subject);
+  const lost = [...named].filter(([name]) => keyFile(subject, name) === undefined);
+  if (lost.length > 0)
+    return lost.map(([name, path]) =>
+      fail(
+        'keys',
+        `${host.configurationPath} of the image names ${path} in place of ${name}, and the image has no such file: put it into ${host.keyDirectory}, which is /${keyDirectory} in the image, or take the option out, then run ${update}`,
+      ),
+    );
   const missing = NEEDED.filter(name => keyFile(subject, name) === undefined);
   if (missing.length > 0) {
     const make = host.files.exists(`${host.keyDirectory}/seckey.txt`)
@@ -31,24 +41,39 @@ export async function checkKeys(subject: Subject, nowMs: number): Promise<Findin
   const findings = [...compareWithHost(subject), ...checkModes(subject)];
   const at = (name: KeyFileName) => ({
     // What is to be mended is the file that the image has a copy of.
-    file: `${host.keyDirectory}/${name}`,
+    file: hostKey(subject, name),
     bytes: keyFile(subject, name)?.content ?? Buffer.alloc(0),
   });
+  const unread = [...named].filter(([name]) => keyFile(subject, name)?.content === undefined);
+  if (unread.length > 0) {
+    const files = unread.map(([, path]) => path).join(', ');
+    return [...findings, warning('keys', `${files} is not in /${keyDirectory}, and so not looked into`)];
+  }
   findings.push(tlsFinding(at('tls-privkey.pem'), at('tls-pubkey.pem'), update));
-  const publicKey = keyFile(subject, 'pubkey.txt') && at('pubkey.txt');
+  const publicKey = named.has('seckey.txt') ? undefined : keyFile(subject, 'pubkey.txt') && at('pubkey.txt');
   findings.push(...(await openPgpFindings(at('seckey.txt'), publicKey, { nowMs, update })));
   return findings;
 }
 
-export function keyFile({ image, keyDirectory }: Subject, name: KeyFileName) {
-  return image.tree.file(`${keyDirectory}/${name}`);
+/** The file that the client will use as a key. */
+export function keyFile(subject: Subject, name: KeyFileName) {
+  return subject.image.tree.file(keyPath(subject, name));
 }
+
+/** The file of the system that it is a copy of. */
+export function hostKey(subject: Subject, name: KeyFileName): string {
+  const [path, directory] = [keyPath(subject, name), `/${subject.keyDirectory}/`];
+  return path.startsWith(directory) ? `${subject.host.keyDirectory}/${path.slice(directory.length)}` : path;
+}
+
+const keyPath = (subject: Subject, name: KeyFileName): string =>
+  namedKeys(subject).get(name) ?? `/${subject.keyDirectory}/${name}`;
 
 function compareWithHost(subject: Subject): Finding[] {
   const { host, update } = subject;
   const [absent, old]: [string[], string[]] = [[], []];
   for (const name of KEY_FILES) {
-    const path = `${host.keyDirectory}/${name}`;
+    const path = hostKey(subject, name);
     const there = host.files.read(path);
     if (there === undefined) {
       absent.push(path);

@@ -9,7 +9,7 @@ import { Libraries } from './libraries.js';
 import type { Subject } from '../subject.js';
 
 /** What the launcher names in its first line. */
-const NODE = 'usr/bin/node';
+export const NODE = 'usr/bin/node';
 const OLDEST_NODE = 20;
 /** Numbers of libnode.so, in which Debian's node has its code: process.versions.modules of Node.js 20. */
 const OLDEST_LIBNODE = 115;

@@ -17,6 +17,7 @@ export function checkStart(subject: Subject): Finding[] {
     const file = tree.file(path);
     if (file === undefined) absent.push(`no /${path}`);
     else if ((file.mode & 0o111) === 0) absent.push(`/${path} that is not executable`);
+    else if (file.size === 0) absent.push(`/${path} that is empty`);
   };
   switch (subject.generator) {
     case 'initramfs-tools': {
@@ -29,7 +30,7 @@ export function checkStart(subject: Subject): Finding[] {
     }
     case 'dracut':
       for (const unit of ['ask-password-mandos.path', 'ask-password-mandos.service'])
-        if (!tree.file(`${SYSTEMD_UNITS}/${unit}`)) absent.push(`no /${SYSTEMD_UNITS}/${unit}`);
+        if (!tree.file(`${SYSTEMD_UNITS}/${unit}`)?.size) absent.push(`no /${SYSTEMD_UNITS}/${unit}`);
       if (![SYSTEMD_UNITS, 'etc/systemd/system'].some(directory => tree.resolve(`${directory}/${WANTED}`)))
         absent.push(`no ${WANTED}, which starts it`);
       needProgram('lib/mandos/password-agent');

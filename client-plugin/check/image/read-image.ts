@@ -49,7 +49,7 @@ const S_IFLNK = 0o120000;
 
 /** Files whose content is looked at. */
 const TEXTS =
-  /^((conf\/conf\.d|etc)\/mandos\/|cryptroot\/crypttab$|etc\/crypttab$|scripts\/[^/]+\/ORDER$|etc\/ld\.so\.conf|(usr\/)?lib\/modules\/[^/]+\/modules\.(dep|builtin)$)/;
+  /^((conf\/conf\.d|etc)\/mandos\/|(usr\/)?lib\/mandos\/mandos-boot$|cryptroot\/crypttab$|etc\/crypttab$|scripts\/[^/]+\/ORDER$|etc\/ld\.so\.conf|(usr\/)?lib\/modules\/[^/]+\/modules\.(dep|builtin)$)/;
 /** Kernel modules and firmware are ELF files too, and not programs. */
 const NOT_PROGRAMS = /^(usr\/)?lib\/(modules|firmware)\/|\.ko(\.\w+)?$/;
 

@@ -39,7 +39,10 @@ export class ImageTree {
     if (parts(file.path).length > MAX_DEPTH) return false;
     const path = this.#locate(file.path, false);
     if (path === undefined) return false;
-    if (path === '') return true;
+    if (path === '') {
+      if (file.kind === 'directory') this.#files.set('', { ...file, path });
+      return true;
+    }
     const parent = parentOf(path);
     if (parent !== '' && this.#files.get(parent)?.kind !== 'directory') return false;
     this.#files.set(path, { ...file, path });

@@ -382,6 +382,186 @@ const CASES: readonly Case[] = [
     says: /\/lib\/mandos\/mandos-to-cryptroot-unlock that is not executable, \/lib\/mandos\/plugins\.d\/mandos-client that is not/,
   },
   {
+    name: 'an empty launcher of the programs',
+    change: putInTree('usr/lib/mandos/mandos-boot', '', 0o755),
+    check: 'start',
+    level: 'FAIL',
+    says: /\/lib\/mandos\/mandos-to-cryptroot-unlock that is empty, \/lib\/mandos\/plugins\.d\/mandos-client that is empty/,
+  },
+  {
+    name: 'a launcher that is cut off',
+    change: putInTree('usr/lib/mandos/mandos-boot', '#!/usr/bin/node\nreq', 0o755),
+    check: 'programs',
+    level: 'FAIL',
+    says: `/lib/mandos/mandos-boot in the image is damaged: ${UPDATE}`,
+  },
+  {
+    name: 'a launcher that names no interpreter, where nothing tells what is installed',
+    change: scene => {
+      rmSync(join(scene.host, `${LIBRARIES}/mandos/mandos-boot`));
+      put(scene.tree, 'usr/lib/mandos/mandos-boot', 'node\nrequire\n', 0o755);
+    },
+    check: 'programs',
+    level: 'FAIL',
+    says: /mandos-boot in the image is damaged/,
+  },
+  {
+    name: 'a launcher for a node that is not there',
+    change: ({ tree }) => {
+      const launcher = join(tree, 'usr/lib/mandos/mandos-boot');
+      const text = readFileSync(launcher, 'utf8').replace('/usr/bin/node', '/opt/node');
+      put(tree, 'usr/lib/mandos/mandos-boot', text, 0o755);
+    },
+    check: 'programs',
+    level: 'FAIL',
+    says: `/lib/mandos/mandos-boot in the image is to be run by /opt/node, which is no program in it: ${UPDATE}`,
+  },
+  {
+    name: 'an older launcher, of older programs,',
+    change: ({ host, tree }) => {
+      put(host, `${LIBRARIES}/mandos/boot.cjs`, 'newer program');
+      put(tree, 'usr/lib/mandos/mandos-boot', '#!/usr/bin/node\nolder\n', 0o755);
+    },
+    check: 'programs',
+    level: 'warning',
+    says: /boot\.cjs than is installed/,
+  },
+  {
+    name: 'empty programs',
+    change: putInTree('usr/lib/mandos/boot.cjs', ''),
+    check: 'programs',
+    level: 'FAIL',
+    says: `the image has no /lib/mandos/boot.cjs: ${UPDATE}`,
+  },
+  {
+    name: 'an empty start script',
+    change: scene => {
+      for (const [root, path] of [
+        [scene.tree, 'scripts'],
+        [scene.host, 'usr/share/initramfs-tools/scripts'],
+      ] as const)
+        put(root, `${path}/init-premount/mandos`, '', 0o755);
+    },
+    check: 'start',
+    level: 'FAIL',
+    says: /as the image has \/scripts\/init-premount\/mandos that is empty/,
+  },
+  {
+    name: 'a directory of programs that root alone may enter',
+    change: ({ tree }) => chmodSync(join(tree, 'usr/lib/mandos'), 0o700),
+    check: 'programs',
+    level: 'FAIL',
+    says: `the client, which is not root when it has asked a server, cannot read its programs: /usr/lib/mandos has mode 0700: ${UPDATE}`,
+  },
+  {
+    name: 'an image that root alone may enter',
+    change: ({ tree }) => chmodSync(tree, 0o700),
+    check: 'programs',
+    level: 'FAIL',
+    says: /cannot read its programs: \/ has mode 0700: run/,
+  },
+  {
+    name: 'a program that root alone may read',
+    change: ({ tree }) => chmodSync(join(tree, 'usr/lib/mandos/openpgp.cjs'), 0o600),
+    check: 'programs',
+    level: 'FAIL',
+    says: /cannot read its programs: \/usr\/lib\/mandos\/openpgp\.cjs has mode 0600: run/,
+  },
+  {
+    name: 'a key elsewhere that is not there',
+    change: configured('-o mandos-client:--seckey=/conf/conf.d/mandos/x.txt\n'),
+    check: 'keys',
+    level: 'FAIL',
+    says: `/etc/mandos/plugin-runner.conf of the image names /conf/conf.d/mandos/x.txt in place of seckey.txt, and the image has no such file: put it into /etc/keys/mandos, which is /conf/conf.d/mandos in the image, or take the option out, then ${UPDATE}`,
+  },
+  {
+    name: 'TLS keys elsewhere that are not there',
+    change: scene => {
+      configured(
+        '-o mandos-client:--tls-pubkey=/keys/a.pem,--tls-privkey=/conf/conf.d/mandos/tls-privkey.pem\n',
+      )(scene);
+    },
+    check: 'keys',
+    level: 'FAIL',
+    says: /names \/keys\/a\.pem in place of tls-pubkey\.pem, and the image has no such file/,
+  },
+  {
+    name: 'a key elsewhere that is not the one of the system',
+    change: ({ tree, host }) => {
+      configured('-o mandos-client:--seckey=/conf/conf.d/mandos/x.txt\n')({ tree, host, image: '' });
+      copyFileSync(join(KEYS, 'seckey.txt'), join(tree, 'conf/conf.d/mandos/x.txt'));
+      copyFileSync(join(OTHER, 'seckey.txt'), join(host, 'etc/keys/mandos/x.txt'));
+    },
+    check: 'keys',
+    level: 'FAIL',
+    says: /^the image has another seckey\.txt than \/etc\/keys\/mandos/,
+  },
+  {
+    name: 'a key elsewhere that is no key',
+    change: ({ tree, host }) => {
+      configured('-o mandos-client:--seckey=/conf/conf.d/mandos/x.txt\n')({ tree, host, image: '' });
+      for (const directory of [join(tree, 'conf/conf.d/mandos'), join(host, 'etc/keys/mandos')])
+        writeFileSync(join(directory, 'x.txt'), 'no key', { mode: 0o400 });
+    },
+    check: 'OpenPGP key',
+    level: 'FAIL',
+    says: /^the image's \/etc\/keys\/mandos\/x\.txt is not an OpenPGP secret key/,
+  },
+  {
+    name: 'a key that is not where keys are',
+    change: scene => {
+      configured('-o mandos-client:--seckey=/keys/x.txt\n')(scene);
+      for (const root of [scene.tree, scene.host]) put(root, 'keys/x.txt', 'key', 0o400);
+    },
+    check: 'keys',
+    level: 'warning',
+    says: '/keys/x.txt is not in /conf/conf.d/mandos, and so not looked into',
+  },
+  {
+    name: 'a directory of plugins that has no client',
+    change: configured('--plugin-dir=/lib/mandos/other\n'),
+    check: 'configuration',
+    level: 'FAIL',
+    says: `--plugin-dir of /etc/mandos/plugin-runner.conf names /lib/mandos/other, where the image has no mandos-client: take it out, then ${UPDATE}`,
+  },
+  {
+    name: 'a directory of network hooks that is not there',
+    change: configured('-o mandos-client:--network-hook-dir=/etc/nothing\n'),
+    check: 'configuration',
+    level: 'FAIL',
+    says: `--network-hook-dir of /etc/mandos/plugin-runner.conf names /etc/nothing, where the image has nothing, so that bridge in /lib/mandos/network-hooks.d is not run: take it out, then ${UPDATE}`,
+  },
+  {
+    name: 'another directory of network hooks',
+    change: scene => {
+      configured('-o mandos-client:--network-hook-dir=/lib/hooks\n')(scene);
+      put(scene.tree, 'usr/lib/hooks/mine', '#!/bin/sh\n', 0o755);
+    },
+    check: 'configuration',
+    level: 'warning',
+    says: /names \/lib\/hooks, so that bridge in \/lib\/mandos\/network-hooks\.d is not run/,
+  },
+  {
+    name: 'an interface that nothing knows',
+    change: scene => {
+      configured(
+        ['eth0', 'eht0', 'br0', 'none', 'bond0']
+          .map(name => `-o mandos-client:--interface=${name}\n`)
+          .join(''),
+      )(scene);
+      for (const path of ['etc/mandos', 'usr/lib/mandos'])
+        put(
+          path === 'etc/mandos' ? scene.host : scene.tree,
+          `${path}/network-hooks.d/bridge.conf`,
+          '#NAME=eht0\nBRIDGE="br0"\n',
+        );
+      put(scene.host, 'proc/cmdline', 'root=/dev/mapper/root bond=bond0:eth0\n');
+    },
+    check: 'configuration',
+    level: 'warning',
+    says: `--interface of /etc/mandos/plugin-runner.conf names eht0, which is neither a network card of this machine nor in a network hook: correct it, then ${UPDATE}`,
+  },
+  {
     name: 'an image without askpass',
     change: remove('usr/lib/cryptsetup/askpass'),
     check: 'volumes',
@@ -507,6 +687,21 @@ test('a network card that the client does not use needs no driver', requires('cp
   put(scene.host, 'etc/mandos/plugin-runner.conf', text);
   put(scene.tree, 'conf/conf.d/mandos/plugin-runner.conf', `--userid=1\n${text}`);
   rmSync(join(scene.tree, `${MODULES}/net/virtio_net.ko.xz`));
+  pack(scene);
+  assert.deepEqual(problems(await findings(scene)), []);
+});
+
+test('what the configuration names and the image has is well', requires('cpio'), async t => {
+  const scene = makeScene(t, KEYS);
+  configured(
+    `--plugin-dir=/lib/mandos/other --userid=0
+     -o mandos-client:--seckey=/conf/conf.d/mandos/x.txt,--network-hook-dir=/usr/lib/mandos/network-hooks.d`,
+  )(scene);
+  link(scene.tree, 'usr/lib/mandos/other/mandos-client', '../mandos-boot');
+  for (const directory of [join(scene.tree, 'conf/conf.d/mandos'), join(scene.host, 'etc/keys/mandos')])
+    copyFileSync(join(KEYS, 'seckey.txt'), join(directory, 'x.txt'));
+  // Who stays root may read it.
+  chmodSync(join(scene.tree, 'usr/lib/mandos'), 0o700);
   pack(scene);
   assert.deepEqual(problems(await findings(scene)), []);
 });

@@ -31,6 +31,12 @@ const NODE = {
   text: '/download/release/v20.20.2/',
 };
 
+/** The launcher of the programs, below its first line. */
+const LAUNCHER = "require('./boot.cjs');\n";
+
+// What others than root may read is looked at.
+process.umask(0o022);
+
 /** A system and the image that it makes, both in scratch directories. */
 export interface Scene {
   /** The system's root. */
@@ -82,6 +88,7 @@ function makeHost(host: string, keys: string): void {
   put(host, 'usr/bin/node', elfFile(NODE), 0o755);
   for (const name of ['boot.cjs', 'openpgp.cjs', 'tools.cjs'])
     put(host, `${LIBRARIES}/mandos/${name}`, 'program');
+  put(host, `${LIBRARIES}/mandos/mandos-boot`, `#!/usr/local/bin/node\n${LAUNCHER}`, 0o755);
   put(host, `${LIBRARIES}/mandos/koffi.node`, elfFile({ needed: ['libc.so.6', 'libm.so.6'] }));
   for (const stage of ['init-premount', 'init-bottom'])
     put(host, `usr/share/initramfs-tools/scripts/${stage}/mandos`, `#!/bin/sh\n# ${stage}\n`, 0o755);
@@ -125,7 +132,7 @@ function makeTree(host: string, tree: string): void {
   copy('etc/mandos/plugins.d/token', 'usr/lib/mandos/plugins.d/token', 0o755);
   for (const name of ['boot.cjs', 'openpgp.cjs', 'koffi.node'])
     copy(`${LIBRARIES}/mandos/${name}`, `usr/lib/mandos/${name}`, 0o644);
-  put(tree, 'usr/lib/mandos/mandos-boot', '#!/usr/bin/node\n', 0o755);
+  put(tree, 'usr/lib/mandos/mandos-boot', `#!/usr/bin/node\n${LAUNCHER}`, 0o755);
   for (const name of ['mandos-to-cryptroot-unlock', 'plugin-runner'])
     link(tree, `usr/lib/mandos/${name}`, 'mandos-boot');
   link(tree, 'usr/lib/mandos/plugins.d/mandos-client', '../mandos-boot');
