@@ -14,7 +14,8 @@ import { readPickle } from './pickle.js';
 
 type Dictionary = Map<PickleValue, PickleValue>;
 
-const NOT_A_STATE = 'is not the clients.pickle of Mandos 1.8';
+/** Says the rest of "the file …". */
+export const NOT_A_STATE = 'is not the clients.pickle of Mandos 1.8';
 
 /**
  * Reads the clients.pickle of the original, which it writes when it stops: a pair of what had become of each client,

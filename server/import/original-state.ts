@@ -1,6 +1,6 @@
 import type { OriginalState } from './imported-client.js';
 import { readOriginalJson } from './original-json.js';
-import { readOriginalPickle } from './original-pickle.js';
+import { NOT_A_STATE, readOriginalPickle } from './original-pickle.js';
 import { pickleFault } from './pickle-bytes.js';
 
 /** How far into a file its first character may be. */
@@ -21,6 +21,6 @@ export function readOriginalState(bytes: Uint8Array): OriginalState {
   } catch (error) {
     if (bytes[0] === PICKLE_START) throw error;
     // What a pickle would have wrong here says nothing of a file that is none.
-    throw pickleFault('is not a clients.pickle', error);
+    throw pickleFault(NOT_A_STATE, error);
   }
 }

@@ -36,7 +36,7 @@ test('a file that cannot be used is named, with what is wrong and what is needed
   assert.match(json.message, needed);
   const other = await fault(memoryFiles({ [FILE]: '[DEFAULT]\n' }));
   assert.equal(other.code, 'IMPORT_PICKLE');
-  assert.match(other.message, /^\/root\/state is not a clients\.pickle \(needed/);
+  assert.match(other.message, /^\/root\/state is not the clients\.pickle of Mandos 1\.8 \(needed/);
   assert.match(other.message, needed);
 });
 
