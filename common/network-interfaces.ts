@@ -38,8 +38,19 @@ const IFF_RUNNING = 0x40;
 const IFF_NOARP = 0x80;
 const IFF_MULTICAST = 0x1000;
 
-/** IFA_F_DADFAILED and IFA_F_TENTATIVE of linux/if_addr.h. */
-const NOT_USABLE = 0x08 | 0x40;
+// Of linux/if_addr.h.
+const IFA_F_OPTIMISTIC = 0x04;
+const IFA_F_DADFAILED = 0x08;
+const IFA_F_TENTATIVE = 0x40;
+
+/**
+ * Whether an address cannot be used (yet).
+ * @param flags IFA_F_…; one that is tentative and optimistic can be used (RFC 4429)
+ */
+export function isTentative(flags: number): boolean {
+  if (flags & IFA_F_DADFAILED) return true;
+  return (flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC)) === IFA_F_TENTATIVE;
+}
 
 /** The interfaces of this process's network namespace, with their addresses, in the kernel's order. */
 export function listInterfaces(): NetworkInterface[] {
@@ -99,8 +110,8 @@ function ipAddress(
   const address = formatIpv6(bytes);
   const linkLocal = bytes[0] === 0xfe && ((bytes[1] ?? 0) & 0xc0) === 0x80;
   const scoped = linkLocal ? `${address}%${name}` : address;
-  const isTentative = tentative.has(`${bytes.toString('hex')} ${name}`);
-  return { family: 'ipv6', address, scoped, linkLocal, prefixLength, tentative: isTentative };
+  const isWaiting = tentative.has(`${bytes.toString('hex')} ${name}`);
+  return { family: 'ipv6', address, scoped, linkLocal, prefixLength, tentative: isWaiting };
 }
 
 /** RFC 5952 text of 16 bytes: the URL parser's serialisation is the same. */
@@ -127,7 +138,7 @@ function tentativeAddresses(): Set<string> {
   const rows = text.split('\n').map(line => line.trim().split(/\s+/));
   return new Set(
     rows
-      .filter(row => (Number.parseInt(row[4] ?? '0', 16) & NOT_USABLE) !== 0)
+      .filter(row => isTentative(Number.parseInt(row[4] ?? '0', 16)))
       .map(row => `${row[0] ?? ''} ${row[5] ?? ''}`),
   );
 }

@@ -15,6 +15,8 @@ export interface BringUpOptions {
   readonly list: () => NetworkInterface[];
   /** @throws SystemCallError */
   readonly setUp: (name: string, up: boolean) => void;
+  /** Of an interface that is down: lets the addresses be used that it is about to get. @returns undoes that */
+  readonly useAddressesAtOnce: (name: string) => () => void;
   /** Keeps the kernel from writing of it on the console. @returns undoes that */
   readonly quietKernel: () => () => void;
   readonly privileges: Privileges;
@@ -27,6 +29,7 @@ interface Raised {
   /** It had them when it was down. */
   readonly ipv4: ReadonlySet<string>;
   isAnnounced: boolean;
+  readonly restoreAddressUse: () => void;
 }
 
 /**
@@ -77,6 +80,7 @@ export class InterfaceRaiser {
       } catch (error) {
         log.warning(`cannot take interfaces down: ${describeError(error)}`);
       }
+      for (const { restoreAddressUse } of this.#raised.values()) restoreAddressUse();
       this.#restoreKernelLog?.();
     });
     this.#raised.clear();
@@ -104,14 +108,16 @@ export class InterfaceRaiser {
   }
 
   #raise(nic: NetworkInterface): void {
-    const { setUp, quietKernel, clock, log } = this.#options;
+    const { setUp, useAddressesAtOnce, quietKernel, clock, log } = this.#options;
     if (this.#forbidden) return;
     this.#restoreKernelLog ??= quietKernel();
+    const restoreAddressUse = useAddressesAtOnce(nic.name);
     try {
       setUp(nic.name, true);
-      this.#raised.set(key(nic), { ipv4: new Set(ipv4(nic)), isAnnounced: false });
+      this.#raised.set(key(nic), { ipv4: new Set(ipv4(nic)), isAnnounced: false, restoreAddressUse });
       log.debug(`interface ${nic.name} is brought up`);
     } catch (error) {
+      restoreAddressUse();
       const why = error instanceof SystemCallError ? error.errorName : '';
       if (why === 'ENODEV') return; // gone
       this.#forbidden = why === 'EPERM';

@@ -9,6 +9,7 @@ import type { HookSettings } from './hooks.js';
 import { NetworkHooks } from './hooks.js';
 import type { InterfaceChoice } from './interfaces.js';
 import { quietKernelLog } from './kernel-log.js';
+import { useAddressesAtOnce } from './optimistic-dad.js';
 
 /**
  * Milliseconds beyond `--delay` for which interfaces that are down are left to the hooks: a port of a bond must be down
@@ -58,6 +59,7 @@ export function startNetwork({
     choice,
     list: listInterfaces,
     setUp: setInterfaceUp,
+    useAddressesAtOnce,
     quietKernel: quietKernelLog,
   });
   const stopNow = () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NetworkInterface } from '../../common/network-interfaces.js';
-import { assemble } from '../../common/network-interfaces.js';
+import { assemble, isTentative } from '../../common/network-interfaces.js';
 import type { Host } from '../support/namespace.js';
 import { createLan } from '../support/namespace.js';
 import { requires } from '../support/requires.js';
@@ -101,6 +101,17 @@ test(
     );
   },
 );
+
+test('an address can be used when it is confirmed, or optimistic, and not when it is another host’s', () => {
+  const [permanent, optimistic, tentative, failed] = [0x80, 0xc4, 0xc0, 0xc8];
+  assert.deepEqual([permanent, optimistic, tentative, failed, 0xcc].map(isTentative), [
+    false,
+    false,
+    true,
+    true,
+    true,
+  ]);
+});
 
 test('an address that is not confirmed yet is told apart', () => {
   const address = Buffer.alloc(28);

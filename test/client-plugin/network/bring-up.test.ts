@@ -14,7 +14,7 @@ const down = (name: string, changes: Partial<NetworkInterface> = {}) =>
 /** Brings interfaces up on a machine that is only thought. */
 function machine(names: string[], { option = [] as string[], fail = (_name: string): string => '' } = {}) {
   const clock = new SimulatedClock();
-  const state = { interfaces: names.map(name => down(name)), asRoot: 0, quiet: 0 };
+  const state = { interfaces: names.map(name => down(name)), asRoot: 0, quiet: 0, atOnce: 0 };
   const calls: string[] = [];
   const lines: string[] = [];
   let isRoot = false;
@@ -30,6 +30,12 @@ function machine(names: string[], { option = [] as string[], fail = (_name: stri
       const errorName = fail(name);
       if (errorName) throw new SystemCallError('SIOCSIFFLAGS', errorName);
       change(name, { up });
+    },
+    useAddressesAtOnce(name) {
+      assert.ok(isRoot);
+      assert.ok(!state.interfaces.some(nic => nic.name === name && nic.up), 'before it is up');
+      state.atOnce++;
+      return () => state.atOnce--;
     },
     quietKernel() {
       state.quiet++;
@@ -68,9 +74,10 @@ test('what is down is brought up at once, what comes later when it comes, and al
   it.state.interfaces.push(down('usb0', { index: 7 }), ethernet('eth1'));
   await it.pass(POLL_MS);
   assert.deepEqual(it.calls, ['eth0 up', 'usb0 up']);
+  assert.equal(it.state.atOnce, 2);
   it.raiser.end();
   assert.deepEqual(it.calls.slice(2), ['eth0 down', 'usb0 down']);
-  assert.equal(it.state.quiet, 0);
+  assert.deepEqual([it.state.quiet, it.state.atOnce], [0, 0]);
   assert.equal(it.pending(), 0);
 });
 

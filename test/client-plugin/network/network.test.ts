@@ -25,6 +25,16 @@ test('an interface that is down is brought up, used, and taken down again', NETN
   assert.match(printk.read(), /^7\b/);
 });
 
+test('an address is used while it is still found out whether another host has it', NETNS, async t => {
+  const { client, keys } = await scene(t);
+  const settings = '/proc/sys/net/ipv6/conf/eth0';
+  // It would take minutes, and the client does not wait for them.
+  await client.run('sh', ['-ec', `echo 1 >${settings}/accept_dad; echo 200 >${settings}/dad_transmits`]);
+  const child = start({ client, keys });
+  await assertUnlocks(child);
+  assert.equal((await client.run('cat', [`${settings}/optimistic_dad`])).stdout, '0\n');
+});
+
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   test(`${signal} makes the network what it was, and ends the client`, NETNS, async t => {
     const { client, keys } = await scene(t, { up: false, segments: [1] });
