@@ -165,6 +165,15 @@ for (const shell of Object.keys(SHELLS) as Shell[]) {
     },
   );
 
+  test(`${shell}: the client has no terminal of its own, whose settings it would change`, NEEDS, t => {
+    const client = '#!/bin/sh\nreadlink /proc/$$/fd/* >/tmp/files\necho ready >/tmp/client-ready';
+    const boot = `readlink /proc/$$/fd/2; ${START}; sed 's/^/client: /' /tmp/files`;
+    const console = bootScripts(t, { shell, client, boot });
+    const own = /^pipe:.*$/m.exec(console)?.[0] ?? 'none';
+    match(console, /^client: pipe:/m);
+    strictEqual(console.includes(`client: ${own}`), false, console);
+  });
+
   test(`${shell}: a client that does not end is killed`, NEEDS, t => {
     const client = "#!/bin/sh\ntrap '' TERM\necho ready >/tmp/client-ready\nwhile :; do sleep 0.1; done";
     const console = bootScripts(t, {
