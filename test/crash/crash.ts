@@ -9,15 +9,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Child } from '../support/child.js';
 import { seededRandom } from '../support/random.js';
-import type { ChildLog } from './model.js';
+import type { ChildLog, Model, State } from './model.js';
 import { parseLog, possibleStates, toText } from './model.js';
 
 const CHILD = fileURLToPath(new URL('child.js', import.meta.url));
 /** Numbers of decisions in one round. */
 const ROUND = 1_000_000;
 const LONGEST_LIFE_MS = 250;
-/** Of a child's log, when something is lost. */
-const TAIL_LINES = 40;
+/** Of what a child has said of the clients that are not as they should be. */
+const SHOWN_LINES = 60;
 
 export interface CrashResult {
   /** Rounds in which the child was killed while it started. */
@@ -54,7 +54,7 @@ export async function crash(
 ): Promise<CrashResult> {
   const random = seededRandom(seed);
   const result = { early: 0, asked: 0, stored: 0, refused: 0 };
-  let before: { readonly said: ChildLog; readonly tail: string } | undefined;
+  let before: { readonly said: ChildLog; readonly text: string } | undefined;
   for (let round = 0; round <= rounds; round++) {
     const isLast = round === rounds;
     const log = join(scratch, `log${round}`);
@@ -82,14 +82,36 @@ export async function crash(
     if (before) {
       const found = toText(said.begun);
       const isPossible = possibleStates(before.said).some(state => toText(state) === found);
-      assert.ok(isPossible, `seed ${seed}, round ${round}: after\n${before.tail}\nthere is\n${found}`);
+      assert.ok(isPossible, `seed ${seed}, round ${round}: ${explain(said.begun, before.said, before.text)}`);
     }
-    before = { said, tail: text.split('\n').slice(-TAIL_LINES).join('\n') };
+    before = { said, text };
     result.asked += said.asked.length;
     result.stored += said.stored.size;
     result.refused += said.refused.size;
   }
   return result;
+}
+
+/** How what there is differs from the state that comes next to it, and what was said of the clients that differ. */
+function explain(found: State, said: ChildLog, text: string): string {
+  const differing = possibleStates(said)
+    .map(state => {
+      const names = new Set([...state.keys(), ...found.keys()]);
+      const shown = (model: Model | undefined) => JSON.stringify(model) ?? 'nothing';
+      return [...names].flatMap(name => {
+        const [is, should] = [shown(found.get(name)), shown(state.get(name))];
+        return is === should ? [] : [{ name, line: `${name}: there is ${is}, should be ${should}` }];
+      });
+    })
+    .toSorted((a, b) => a.length - b.length)[0];
+  const names = new Set(differing?.map(({ name }) => name));
+  const numbers = new Set(
+    said.asked
+      .filter(decision => decision.names.some(name => names.has(name)))
+      .map(({ number }) => `${number}`),
+  );
+  const lines = text.split('\n').filter(line => numbers.has(line.split(' ')[1] ?? ''));
+  return [...(differing?.map(({ line }) => line) ?? []), ...lines.slice(-SHOWN_LINES)].join('\n');
 }
 
 async function liveAndDie(
