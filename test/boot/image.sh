@@ -53,7 +53,8 @@ number=0
 for volume in "$@"; do
   number=$((number + 1))
   files=$scratch/files-$volume
-  mkdir -p "$files"/{bin,sbin,dev,proc,sys,run,etc,tmp}
+  mkdir -p "$files"/{bin,sbin,dev,proc,sys,run,etc,tmp,usr}
+  echo 'ID=machine' >"$files/etc/os-release" # without it systemd does not switch to a root
   cp "$tree/bin/busybox" "$files/bin/"
   for library in $(in_tree "$tree" ldd /bin/busybox | grep -o '/lib[^ ]*'); do
     mkdir -p "$files${library%/*}"
