@@ -2,7 +2,7 @@
  * A server as far as its state goes: makes random decisions until it is killed, many at once, and logs each when it is
  * asked for and when it is acknowledged. A line in a file stays when the process is killed.
  * Arguments: the state directory, the log's file, a seed, the first number of a decision, and "decide", or
- * "decide-without-disable", or "tell" to make no decisions.
+ * "decide-refusable" for those that do not hold at all when they cannot be stored, or "tell" to make no decisions.
  */
 import { createHash } from 'node:crypto';
 import { openSync, writeSync } from 'node:fs';
@@ -49,6 +49,9 @@ const addable = Array.from({ length: ADDABLE }, (_, i) => `added${i}`);
 function keyIdOf(name: string): string {
   return createHash('sha256').update(name).digest('hex');
 }
+
+/** Who is to be disabled is so in any case, and who is to be removed is at least that. */
+const RESTRICTING: ReadonlySet<DecisionKind> = new Set(['disable', 'remove']);
 
 /** Neither stored nor refused yet. */
 const underWay = new Set<Decision>();
@@ -102,7 +105,7 @@ function makeDecisions(first: number): void {
 }
 
 function makeDecision(number: number): Decision {
-  const kinds = DECISION_KINDS.filter(kind => mode === 'decide' || kind !== 'disable');
+  const kinds = DECISION_KINDS.filter(kind => mode === 'decide' || !RESTRICTING.has(kind));
   const kind = pick(random, kinds as [DecisionKind, ...DecisionKind[]]);
   if (kind === 'add') {
     const name = pick(random, addable as [string, ...string[]]);

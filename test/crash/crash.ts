@@ -30,7 +30,7 @@ export interface CrashResult {
 export interface CrashEffects {
   /** What a child is started with. */
   readonly command: readonly string[];
-  /** Whether decisions can be refused. A client that is to be disabled is so even then: this is left out. */
+  /** Whether decisions can be refused. What holds in part even then, disabling and removing, is left out. */
   readonly canFail: boolean;
   /** Called while a child runs, in each round. */
   readonly disturb: (random: () => number) => void;
@@ -60,7 +60,7 @@ export async function crash(
     const log = join(scratch, `log${round}`);
     writeFileSync(log, '');
     const args = [directory, log, String(seed + round), String((round + 1) * ROUND)];
-    const mode = isLast ? 'tell' : canFail ? 'decide-without-disable' : 'decide';
+    const mode = isLast ? 'tell' : canFail ? 'decide-refusable' : 'decide';
     const words = [...command, process.execPath, CHILD, ...args, mode];
     const child = new Child(words[0] ?? '', words.slice(1), {}, `seed ${seed}, round ${round}`);
     try {
