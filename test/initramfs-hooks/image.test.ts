@@ -163,7 +163,10 @@ describe('an image that update-initramfs has made', LIMIT, () => {
 
   test('is made without the client when a key, node or askpass is missing, which is said', () => {
     const left = /NOT in this image.*\nstatus 0\n0\n$/;
-    match(imageFile(image, 'key.log'), /tls-privkey\.pem is missing: make the keys with "mandos-keygen"/);
+    match(
+      imageFile(image, 'key.log'),
+      /tls-privkey\.pem is missing: restore it, or make new keys with "mandos-keygen --force"/,
+    );
     match(imageFile(image, 'key.log'), left);
     match(imageFile(image, 'node.log'), /node is not installed/);
     match(imageFile(image, 'node.log'), left);

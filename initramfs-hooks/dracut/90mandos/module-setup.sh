@@ -59,7 +59,9 @@ each_hook_prints() {
     local hook
     usable_files "$SETTINGS/network-hooks.d" | while read -r hook; do
         [[ -x $hook ]] || continue
-        MANDOSNETHOOKDIR="$SETTINGS/network-hooks.d" MODE="$1" VERBOSITY=0 "$hook" "$1" < /dev/null ||
+        # One that hangs must not hold up the upgrade of a kernel.
+        MANDOSNETHOOKDIR="$SETTINGS/network-hooks.d" MODE="$1" VERBOSITY=0 \
+            timeout --kill-after=1 10 "$hook" "$1" < /dev/null ||
             derror "mandos: network hook $hook failed when asked for its $1 (status $?): it may not work at boot."
     done
 }
