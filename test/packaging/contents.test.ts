@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { requires } from '../support/requires.js';
@@ -20,11 +21,16 @@ function modes(file: string): Map<string, string> {
   return new Map(lines.map(line => [line.replace(/^.* \d\d:\d\d \./, ''), line.slice(0, 10)]));
 }
 
-test('lintian finds no error in the packages', NEEDS, () => {
+test('lintian finds no error in the packages', NEEDS, t => {
   assert.ok(packages);
+  // It leaves files of its own behind.
+  const scratch = mkdtempSync(join(tmpdir(), 'lintian-'));
+  t.after(() => rmSync(scratch, { recursive: true }));
+  const env = { ...process.env, TMPDIR: scratch };
   for (const file of [packages.server, packages.client]) {
     const { status, stdout, stderr } = spawnSync('lintian', ['--allow-root', '--fail-on=error', file], {
       encoding: 'utf8',
+      env,
     });
     assert.equal(status, 0, stdout + stderr);
   }
