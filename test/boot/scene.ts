@@ -33,11 +33,16 @@ export async function lanWithServer(
   return { lan, server };
 }
 
-/** Asserts on what the machine's own init found: these volumes are open, and nothing of the client is left. */
+/** Asserts that the machine's own init found the root, and these volumes open. */
+export function assertUnlocked(report: readonly string[], volumes: readonly string[] = ['root']): void {
+  assert.ok(report.includes('root is mounted: root'), report.join('\n'));
+  for (const volume of volumes) assert.ok(report.includes(`volume ${volume}`), report.join('\n'));
+}
+
+/** The same, and that nothing of this project's client is left. */
 export function assertReport(report: readonly string[], volumes: readonly string[] = ['root']): void {
+  assertUnlocked(report, volumes);
   const all = report.join('\n');
-  assert.ok(report.includes('root is mounted: root'), all);
-  for (const volume of volumes) assert.ok(report.includes(`volume ${volume}`), all);
   assert.ok(!report.some(line => line.startsWith('process ')), all);
   // As the kernel was told: the client lowers it for a while.
   assert.ok(
