@@ -17,6 +17,7 @@ chmod 755 "$run_directory"
 run=$(basename "$run_directory")
 # The tests tidy up after themselves; this is for those that could not.
 finish() {
+  set +e # all of it, whatever there is to do
   grep -lsz "^MANDOS_TEST_RUN=$run\$" /proc/[0-9]*/environ | sed 's|/proc/\(.*\)/environ|\1|' | xargs -r kill -KILL
   ip netns list 2>/dev/null | sed -n "s/^\($run-[^ ]*\).*/\1/p" | xargs -r -n 1 ip netns delete
   rm -rf "$run_directory"
