@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { MAX_INSTANCES } from '../../../client-plugin/discovery/service-resolver.js';
@@ -158,9 +159,13 @@ test('hostile packets change nothing: servers are found during and after them', 
     found.map(([target]) => target?.label),
     ['Mandos'],
   );
-  await startNode(attacker, 'speaker.js', ['flood']).waitForOutput(/done/);
+  // The kernel drops what comes faster than it is read: another flood brings what is missing.
+  for (let floods = 0; floods < 10 && latest(looking).length < MAX_INSTANCES; floods++)
+    await startNode(attacker, 'speaker.js', ['flood']).waitForOutput(/done/);
   const flooded = await until(looking, servers => servers.length === MAX_INSTANCES);
   assert.equal(flooded[0]?.[0]?.label, 'Mandos', 'what was found before stays');
+  // A goodbye is said once: it must not come while the rest of the flood fills the socket and the rate.
+  await sleep(3000);
   await child.stop();
   await until(looking, servers => servers[0]?.[0]?.label !== 'Mandos');
   assert.ok(latest(looking).length <= MAX_INSTANCES);
