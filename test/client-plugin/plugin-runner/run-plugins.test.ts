@@ -76,12 +76,12 @@ test('a plugin that does not end when it is told to is killed, and nobody waits 
 test('a plugin that nothing ends does not keep the password back', async t => {
   const directory = makePlugins(t, {
     a: 'echo $$ > "$HERE/.a"; exec sleep 1000',
-    b: 'until [ -s "$HERE/.a" ]; do sleep 0.1; done; printf password',
+    b: 'until [ -s "$HERE/.a" ]; do sleep 0.1; done; echo $$ > "$HERE/.b"; printf password',
   });
   // As for a process that is in the midst of a system call which does not return: no signal arrives.
   const privileges: Privileges = {
     lower() {},
-    asRoot: act => (isWritten(directory, '.a') ? (undefined as ReturnType<typeof act>) : act()),
+    asRoot: act => (isWritten(directory, '.b') ? (undefined as ReturnType<typeof act>) : act()),
   };
   assert.deepEqual(await run(directory, NEVER, { privileges }), { password: 'password', lines: [] });
   assert.ok(!isGone(directory, '.a'));
