@@ -6,6 +6,7 @@ import type { InterfaceChoice } from './network/interfaces.js';
 import { parseInterfaceOption } from './network/interfaces.js';
 import type { ServerAddress } from './server-address.js';
 import { parseAddress } from './server-address.js';
+import { DEBUG_OPTION, HELP_OPTIONS } from './standard-options.js';
 
 /** Where the initramfs keeps the keys (mandos-client(8mandos), FILES). */
 const KEY_DIRECTORY = '/conf/conf.d/mandos';
@@ -90,10 +91,8 @@ export const PROGRAM: Program = {
       argument: 'FILE',
       help: 'Accepted, and no longer used: TLS 1.3 negotiates its groups',
     },
-    { name: 'debug', help: 'Say in detail what is done' },
-    { name: 'help', short: '?', help: 'Show this help and exit' },
-    { name: 'usage', help: 'Show a short usage message and exit' },
-    { name: 'version', short: 'V', help: 'Show the version and exit' },
+    DEBUG_OPTION,
+    ...HELP_OPTIONS,
   ],
   notes: `The password is printed without a newline. Exit status: 0 with a password, 1 when that can never
 succeed (a key file is missing or damaged), 64 for a wrong command line. Without a

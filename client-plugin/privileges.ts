@@ -27,14 +27,19 @@ function isRootInName(): boolean {
   }
 }
 
+/** Whether this process is root's, and so can start others as other users, or become one. */
+export function isRoot(): boolean {
+  return getuid?.() === 0 && !isRootInName();
+}
+
 /**
  * Those of this process; a process that is not root's own has none to give up.
  * @param userId whom it is lowered to
  */
 export function processPrivileges(userId: number = NOBODY, groupId: number = NOBODY): Privileges {
-  const isRoot = getuid?.() === 0 && !isRootInName();
+  const hasRights = isRoot();
   const lower = () => {
-    if (!isRoot || geteuid?.() !== 0) return;
+    if (!hasRights || geteuid?.() !== 0) return;
     // Groups first: afterwards it is not allowed.
     setgroups?.([]);
     setegid?.(groupId);
@@ -43,7 +48,7 @@ export function processPrivileges(userId: number = NOBODY, groupId: number = NOB
   return {
     lower,
     asRoot(act) {
-      const isLowered = isRoot && geteuid?.() !== 0;
+      const isLowered = hasRights && geteuid?.() !== 0;
       if (!isLowered) return act();
       seteuid?.(0);
       setegid?.(0);

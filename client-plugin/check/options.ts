@@ -1,6 +1,7 @@
 import { lastValue, parseCommandLine, UsageError } from '../../common/cli.js';
 import type { Program } from '../../common/cli.js';
 import { splitOperands } from '../../common/operands.js';
+import { HELP_OPTIONS } from '../standard-options.js';
 
 /** Seconds for a server to be found and asked, as mandos-keygen(8) --test has. */
 const DEFAULT_TIMEOUT_S = 60;
@@ -25,9 +26,7 @@ export const PROGRAM: Program = {
     },
     { name: 'quiet', short: 'q', help: 'Show problems only' },
     { name: 'dump-json', short: 'j', help: 'Show the findings as JSON' },
-    { name: 'help', short: '?', help: 'Show this help and exit' },
-    { name: 'usage', help: 'Show a short usage message and exit' },
-    { name: 'version', short: 'V', help: 'Show the version and exit' },
+    ...HELP_OPTIONS,
   ],
   notes: `Without IMAGE and --all it is the image of the running kernel. Exit status: 0 when all is well, warnings
 aside; 1 when something FAILs; 64 for a wrong command line.

@@ -1,9 +1,11 @@
 import type { OptionValues, Program } from '../../common/cli.js';
 import { lastValue, UsageError } from '../../common/cli.js';
+import { HELPER_DIRECTORY } from '../plugin-runner/options.js';
 import { NOBODY } from '../privileges.js';
+import { HELP_OPTIONS } from '../standard-options.js';
+import { parseId } from '../user-id.js';
 
 const AGENT_DIRECTORY = '/run/systemd/ask-password';
-const HELPER_DIRECTORY = '/lib/mandos/plugin-helpers';
 const MANDOS_CLIENT = '/lib/mandos/plugins.d/mandos-client';
 
 /** The command line of password-agent(8mandos). */
@@ -31,9 +33,7 @@ export const PROGRAM: Program = {
     },
     { name: 'group', short: 'g', argument: 'GROUPID', help: `Group to run it as. Default: ${NOBODY}` },
     { name: 'test', help: 'Only test the program itself' },
-    { name: 'help', short: '?', help: 'Show this help and exit' },
-    { name: 'usage', help: 'Show a short usage message and exit' },
-    { name: 'version', short: 'V', help: 'Show the version and exit' },
+    ...HELP_OPTIONS,
   ],
   notes: `MANDOS_CLIENT is ${MANDOS_CLIENT} without another word. Exit status: 0 when
 nobody asks any more, 1 when nobody has asked or there could never be a password, 64 for
@@ -64,12 +64,9 @@ export function agentOptions(values: OptionValues, operands: readonly string[]):
   };
 }
 
-/** User and group IDs are 32 bits, and the highest means "none" (setresuid(2)). */
-const LARGEST_ID = 2 ** 32 - 2;
-
 function id(values: OptionValues, name: string): number {
   const text = lastValue(values, name) ?? String(NOBODY);
-  const number = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
-  if (number <= LARGEST_ID) return number;
+  const number = parseId(text);
+  if (number !== undefined) return number;
   throw new UsageError(`--${name}: "${text}" is not the number of a ${name} (try --${name}=${NOBODY})`);
 }

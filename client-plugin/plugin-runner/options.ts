@@ -1,5 +1,6 @@
 import type { Program } from '../../common/cli.js';
 import { NOBODY } from '../privileges.js';
+import { DEBUG_OPTION, HELP_OPTIONS } from '../standard-options.js';
 
 /** Where the initramfs keeps the configuration (plugin-runner(8mandos), FILES). */
 export const CONFIG_FILE = '/conf/conf.d/mandos/plugin-runner.conf';
@@ -55,10 +56,8 @@ export const PROGRAM: Program = {
       argument: 'FILE',
       help: `File with more options. Default: ${CONFIG_FILE}`,
     },
-    { name: 'debug', help: 'Say in detail what is done' },
-    { name: 'help', short: '?', help: 'Show this help and exit' },
-    { name: 'usage', help: 'Show a short usage message and exit' },
-    { name: 'version', short: 'V', help: 'Show the version and exit' },
+    DEBUG_OPTION,
+    ...HELP_OPTIONS,
   ],
   notes: `When no plugin succeeds, the password is asked for on the console. Exit status: 0 with a password;
 1 without; 64 for a wrong command line, 69 without a directory of plugins and 71 when it

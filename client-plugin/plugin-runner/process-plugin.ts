@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, fchownSync, openSync, readSync } from 'node:fs';
-import { getuid } from 'node:process';
 import { describeError, MandosError } from '../../common/errors.js';
 import { openPipe } from '../../common/libc-files.js';
 import { PASSWORD_LIMIT_BYTES, PasswordPipe } from '../password-pipe.js';
 import type { Privileges } from '../privileges.js';
+import { isRoot } from '../privileges.js';
 
 /** How long a plugin may take to tidy up after SIGTERM: another has the password, and the boot waits for it. */
 const TERMINATION_LIMIT_MS = 2_000;
@@ -105,7 +105,7 @@ function start(command: Command, privileges: Privileges): { child: ChildProcess;
   try {
     const child = privileges.asRoot(() => {
       refuseOtherFiles(file);
-      const ids = getuid?.() === 0 ? { uid: userId, gid: groupId } : {};
+      const ids = isRoot() ? { uid: userId, gid: groupId } : {};
       // A shell script that writes to /dev/stdout opens the pipe again, as the user that it runs as.
       if (ids.uid !== undefined) fchownSync(write, ids.uid, ids.gid);
       return spawn(file, args, { env: environment, stdio: ['inherit', write, 'inherit'], ...ids });

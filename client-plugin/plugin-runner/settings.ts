@@ -1,5 +1,6 @@
 import { UsageError } from '../../common/cli.js';
 import { NOBODY } from '../privileges.js';
+import { parseId } from '../user-id.js';
 import { HELPER_DIRECTORY, PLUGIN_DIRECTORY } from './options.js';
 
 /** What is said for one plugin, or for all. */
@@ -19,9 +20,6 @@ export interface RunnerOptions {
   readonly all: PluginSettings;
   readonly plugins: Map<string, PluginSettings>;
 }
-
-/** User and group IDs are 32 bits, and the highest means "none" (setresuid(2)). */
-const LARGEST_ID = 2 ** 32 - 2;
 
 export function defaultOptions(): RunnerOptions {
   return {
@@ -123,7 +121,7 @@ function setVariable({ environment }: PluginSettings, text: string): void {
 }
 
 function readId(text: string): number {
-  const id = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
-  if (!(id <= LARGEST_ID)) throw new UsageError(`"${text}" is not the number of a user or group`);
+  const id = parseId(text);
+  if (id === undefined) throw new UsageError(`"${text}" is not the number of a user or group`);
   return id;
 }

@@ -1,28 +1,20 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
-import { parseCommandLine, UsageError } from '../../common/cli.js';
 import type { Program } from '../../common/cli.js';
 import { describeError, MandosError } from '../../common/errors.js';
 import { makeFifo } from '../../common/libc-files.js';
 import { SystemCallError } from '../../common/libc.js';
 import { PASSWORD_LIMIT_BYTES, PasswordPipe } from '../password-pipe.js';
 import type { InProcessPlugin } from '../plugin.js';
-import { runAsProgram } from './plugin-program.js';
-
-/** Where askpass of cryptsetup's initramfs takes passwords too. */
-const FIFO = '/lib/cryptsetup/passfifo';
-const FIFO_MODE = 0o600;
+import { pluginOptions, runAsProgram } from '../plugin-program.js';
+import { DEBUG_OPTION, HELP_OPTIONS } from '../standard-options.js';
+import { FIFO_MODE, PASSFIFO as FIFO } from '../unlock/passfifo.js';
 
 /** The command line of askpass-fifo(8mandos). */
 export const PROGRAM: Program = {
   name: 'askpass-fifo',
   summary: `Prints the password that something else writes to ${FIFO}.`,
   usage: ['[OPTION]...'],
-  options: [
-    { name: 'debug', help: 'Say in detail what is done' },
-    { name: 'help', short: '?', help: 'Show this help and exit' },
-    { name: 'usage', help: 'Show a short usage message and exit' },
-    { name: 'version', short: 'V', help: 'Show the version and exit' },
-  ],
+  options: [DEBUG_OPTION, ...HELP_OPTIONS],
   notes: `Exit status: 0 with what was written, byte for byte; 69 without the directory of the FIFO; 1 for other
 faults; 64 for a wrong command line.
 `,
@@ -33,8 +25,7 @@ const EX_UNAVAILABLE = 69;
 
 /** Waits for the first that writes to the FIFO and closes it. */
 export const askpassFifoPlugin: InProcessPlugin = async (argv, { log, signal, privileges }) => {
-  const commandLine = parseCommandLine(PROGRAM, argv);
-  if (commandLine.kind === 'print') throw new UsageError('--help, --usage and --version get no password');
+  pluginOptions(PROGRAM, argv);
   signal.throwIfAborted();
   const pipe = new PasswordPipe(privileges.asRoot(openFifo), () => {});
   const abort = () => pipe.discard();

@@ -1,11 +1,12 @@
-import { lastValue, parseCommandLine, UsageError } from '../../common/cli.js';
+import { lastValue } from '../../common/cli.js';
 import type { OptionValues, Program } from '../../common/cli.js';
 import { MandosError } from '../../common/errors.js';
 import type { InProcessPlugin } from '../plugin.js';
 import { askPassword } from './ask-password.js';
-import { runAsProgram } from './plugin-program.js';
+import { pluginOptions, runAsProgram } from '../plugin-program.js';
 import { isPlymouthRunning } from './plymouth-daemon.js';
 import { volumePrompt } from './prompt-text.js';
+import { DEBUG_OPTION, HELP_OPTIONS } from '../standard-options.js';
 
 /** The command line of password-prompt(8mandos). */
 export const PROGRAM: Program = {
@@ -19,10 +20,8 @@ export const PROGRAM: Program = {
       argument: 'PROMPT',
       help: 'Ask with this, whatever the environment says of the volume',
     },
-    { name: 'debug', help: 'Say in detail what is done' },
-    { name: 'help', short: '?', help: 'Show this help and exit' },
-    { name: 'usage', help: 'Show a short usage message and exit' },
-    { name: 'version', short: 'V', help: 'Show the version and exit' },
+    DEBUG_OPTION,
+    ...HELP_OPTIONS,
   ],
   notes: `Exit status: 0 with a password, which is printed without a newline; 1 when plymouthd is running, which
 asks itself; 69 without a terminal; 64 for a wrong command line.
@@ -37,11 +36,10 @@ export const passwordPromptPlugin: InProcessPlugin = async (
   argv,
   { environment, log, signal, privileges },
 ) => {
-  const commandLine = parseCommandLine(PROGRAM, argv);
-  if (commandLine.kind === 'print') throw new UsageError('--help, --usage and --version get no password');
+  const values = pluginOptions(PROGRAM, argv);
   if (isPlymouthRunning())
     throw new MandosError('PLYMOUTH_RUNS', 'plymouthd is running, and asks for the password itself');
-  const prompt = promptText(commandLine.values, environment);
+  const prompt = promptText(values, environment);
   log.debug('asking for the password on the console');
   return askPassword({ prompt, controlling: false, signal, privileges });
 };

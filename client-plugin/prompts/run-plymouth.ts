@@ -1,11 +1,12 @@
-import { lastValue, parseCommandLine, UsageError } from '../../common/cli.js';
+import { lastValue } from '../../common/cli.js';
 import type { Program } from '../../common/cli.js';
 import { MandosError } from '../../common/errors.js';
 import type { InProcessPlugin } from '../plugin.js';
 import { runProcess } from '../plugin-runner/process-plugin.js';
-import { runAsProgram } from './plugin-program.js';
+import { pluginOptions, runAsProgram } from '../plugin-program.js';
 import { findDaemon, restartDaemon } from './plymouth-daemon.js';
 import { volumePrompt } from './prompt-text.js';
+import { DEBUG_OPTION, HELP_OPTIONS } from '../standard-options.js';
 
 /** plymouth(1), which talks to the daemon. */
 const PLYMOUTH = '/bin/plymouth';
@@ -21,10 +22,8 @@ export const PROGRAM: Program = {
       argument: 'PROMPT',
       help: 'Ask with this, whatever the environment says of the volume',
     },
-    { name: 'debug', help: 'Say in detail what is done' },
-    { name: 'help', short: '?', help: 'Show this help and exit' },
-    { name: 'usage', help: 'Show a short usage message and exit' },
-    { name: 'version', short: 'V', help: 'Show the version and exit' },
+    DEBUG_OPTION,
+    ...HELP_OPTIONS,
   ],
   notes: `Exit status: 0 with a password; 69 when plymouthd is not running; 1 when it gave no password; 64 for a
 wrong command line.
@@ -36,8 +35,7 @@ const EX_UNAVAILABLE = 69;
 
 /** Asks through plymouth, which cannot be told that nobody needs the answer any more: it is started anew then. */
 export const plymouthPlugin: InProcessPlugin = async (argv, { environment, log, signal, privileges }) => {
-  const commandLine = parseCommandLine(PROGRAM, argv);
-  if (commandLine.kind === 'print') throw new UsageError('--help, --usage and --version get no password');
+  const values = pluginOptions(PROGRAM, argv);
   const run = (...args: string[]) =>
     runProcess(
       { file: PLYMOUTH, args, environment, userId: 0, groupId: 0 },
@@ -51,7 +49,7 @@ export const plymouthPlugin: InProcessPlugin = async (argv, { environment, log, 
   }
   const daemon = findDaemon();
   try {
-    const prompt = lastValue(commandLine.values, 'prompt') ?? volumePrompt(environment);
+    const prompt = lastValue(values, 'prompt') ?? volumePrompt(environment);
     return await run('ask-for-password', `--prompt=${prompt}`);
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -16,7 +16,7 @@ import { describeError } from '../../common/errors.js';
 export const PASSFIFO = '/lib/cryptsetup/passfifo';
 
 /** Permissions that askpass makes it with. */
-const FIFO_MODE = 0o600;
+export const FIFO_MODE = 0o600;
 
 /** What came of an answer: `later` when nobody reads there yet, or any more. */
 export type Answer =

@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Child } from './child.js';
@@ -169,6 +169,7 @@ export async function startRealMandos(
 ): Promise<{ child: Child; port: number; stateDirectory: string }> {
   const stateDirectory = options.stateDirectory ?? mkdtempSync(join(host.runDirectory, 'state-'));
   chmodSync(stateDirectory, 0o777); // it changes its user
+  makeGnupgSocketDirectories(host);
   await startSyslog(host);
   const child = spawnWithSyslog(
     host,
@@ -185,6 +186,20 @@ export async function startRealMandos(
   );
   const listening = await child.waitForOutput(/Now listening on address .*?, port (\d+)/);
   return { child, port: Number(listening[1]), stateDirectory };
+}
+
+/**
+ * GnuPG's agent has its sockets there, if it can. Else they are in the directory that the original removes at its end,
+ * which then fails now and then, as the agent removes them at the same time.
+ */
+function makeGnupgSocketDirectories(host: Host): void {
+  const { stdout } = spawnSync('id', ['--user', '_mandos'], { encoding: 'utf8' });
+  for (const userId of [0, Number(stdout)]) {
+    const directory = join(host.runDirectory, 'user', String(userId));
+    mkdirSync(directory, { recursive: true });
+    chmodSync(directory, 0o700);
+    chownSync(directory, userId, 0);
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -10,6 +11,7 @@ import type { Privileges } from '../../../client-plugin/privileges.js';
 import { processPrivileges } from '../../../client-plugin/privileges.js';
 import { MandosError } from '../../../common/errors.js';
 import { keyFileOptions, makeKeys } from '../../support/programs.js';
+import { requires } from '../../support/requires.js';
 import { keptLog, makePlugins, optionsWith, PLUGIN_RUNNER } from './scene.js';
 
 const NEVER = new AbortController().signal;
@@ -186,3 +188,18 @@ test('the order in which plugins are started is that of their names', async t =>
   const started = lines.flatMap(line => /^debug: (.): started/.exec(line)?.[1] ?? []);
   assert.deepEqual(started, ['#', '1', 'B', 'a', 'b']);
 });
+
+test(
+  'a user who is root in a namespace of his own only starts plugins as himself',
+  requires('root', 'setpriv', 'unshare'),
+  t => {
+    const directory = makePlugins(t, { a: 'printf password' });
+    const user = ['--reuid=12345', '--regid=12345', '--clear-groups', 'unshare', '--map-root-user'];
+    const options = [`--plugin-dir=${directory}`, '--config-file=/dev/null'];
+    const { stdout, stderr } = spawnSync('setpriv', [...user, process.execPath, PLUGIN_RUNNER, ...options], {
+      encoding: 'utf8',
+      input: '',
+    });
+    assert.deepEqual([stdout, stderr], ['password', '']);
+  },
+);

@@ -1,15 +1,22 @@
-import { parseCommandLine, UsageError } from '../../common/cli.js';
-import type { Program } from '../../common/cli.js';
-import { endOnCrash } from '../../common/crash.js';
-import { describeError, MandosError } from '../../common/errors.js';
-import { disableCoreDumps } from '../../common/libc.js';
-import { createLog, standardErrorSink } from '../../common/log.js';
-import { printOut } from '../../common/output.js';
-import { EX_USAGE } from '../options.js';
-import type { InProcessPlugin } from '../plugin.js';
-import { processPrivileges } from '../privileges.js';
-import { endBySignal, onEndSignals } from '../signals.js';
-import { aroundPrompt } from './prompt-line.js';
+import { parseCommandLine, UsageError } from '../common/cli.js';
+import type { OptionValues, Program } from '../common/cli.js';
+import { endOnCrash } from '../common/crash.js';
+import { describeError, MandosError } from '../common/errors.js';
+import { disableCoreDumps } from '../common/libc.js';
+import { createLog, standardErrorSink } from '../common/log.js';
+import { printOut } from '../common/output.js';
+import { EX_USAGE } from './options.js';
+import type { InProcessPlugin } from './plugin.js';
+import { processPrivileges } from './privileges.js';
+import { endBySignal, onEndSignals } from './signals.js';
+import { aroundPrompt } from './prompts/prompt-line.js';
+
+/** The options of a plugin that gets a password. @throws UsageError, also for `--help` and its like */
+export function pluginOptions(program: Program, argv: readonly string[]): OptionValues {
+  const commandLine = parseCommandLine(program, argv);
+  if (commandLine.kind === 'print') throw new UsageError('--help, --usage and --version get no password');
+  return commandLine.values;
+}
 
 /**
  * Runs a plugin as a program of its own: the password goes to standard output, without a newline.
@@ -19,7 +26,7 @@ export async function runAsProgram(
   program: Program,
   plugin: InProcessPlugin,
   argv: readonly string[],
-  statuses: Readonly<Record<string, number>>,
+  statuses: Readonly<Record<string, number>> = {},
 ): Promise<void> {
   const sink = aroundPrompt(standardErrorSink(program.name));
   let log = createLog(sink, 'info');
@@ -41,6 +48,7 @@ export async function runAsProgram(
     } finally {
       password.fill(0);
     }
+    // Tries that lost may still be decrypting; nobody waits for them.
     if (!signal.aborted) process.exit(0);
   } catch (error) {
     if (!signal.aborted) {
