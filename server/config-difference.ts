@@ -3,6 +3,7 @@ import { listed } from '../common/listed.js';
 import type { ClientSettings } from './client/settings.js';
 import { CLIENT_KEYS } from './client/setting-keys.js';
 import { isSameValue } from './client/settings-change.js';
+import { LIMIT_KEYS } from './config/limits.js';
 import type { ServerOptions } from './options.js';
 
 /** What another configuration makes of the clients. */
@@ -64,10 +65,17 @@ const OPTION_KEYS: Readonly<Record<Exclude<keyof ServerOptions, 'configDirectory
   stateDirectory: 'statedir',
   foreground: 'foreground',
   zeroconf: 'zeroconf',
+  onEvent: 'on_event',
+  metrics: 'metrics',
+  ...LIMIT_KEYS,
 };
 
 /** Debug mode is a log level; that it is also in the foreground is what `foreground` says. */
-const LIVE_KEYS: ReadonlySet<string> = new Set(['debug', 'debuglevel', 'audit_log']);
+const LIVE_KEYS: ReadonlySet<string> = new Set(
+  ['debug', 'debuglevel', 'audit_log', 'on_event', ...Object.values(LIMIT_KEYS)].filter(
+    key => key !== 'workers',
+  ),
+);
 
 /** Compares options that are in effect: what the command line sets is no difference, whatever mandos.conf says. */
 export function differenceOfOptions(before: ServerOptions, after: ServerOptions): OptionsDifference {

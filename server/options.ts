@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import type { OptionValues } from '../common/cli.js';
 import { lastValue } from '../common/cli.js';
@@ -14,6 +15,8 @@ import { createPriorities, freePriorities } from '../common/tls/gnutls.js';
 import { DEFAULT_CONFIG_DIRECTORY, DEFAULT_STATE_DIRECTORY } from './command-line.js';
 import type { ConfigFiles } from './config/files.js';
 import { CONFIG_LIMIT_BYTES } from './config/files.js';
+import type { ServerLimits } from './config/limits.js';
+import { LIMIT_KEYS, readLimits } from './config/limits.js';
 import { addressProblem, parseAddress } from './config/listen-address.js';
 import { OptionSource, switchSetting, valueSetting } from './config/option-source.js';
 import { unknownOptionFaults } from './config/unknown-options.js';
@@ -21,7 +24,7 @@ import type { Parsed } from './config/values.js';
 import { parseNumber } from './config/values.js';
 
 /** How the server is to run: mandos.conf(5) and the command line of mandos(8) together. */
-export interface ServerOptions {
+export interface ServerOptions extends ServerLimits {
   /** Announce and listen on this interface only. */
   readonly interface: string | undefined;
   /** Listen on this address only: IPv6, or IPv4 when `useIpv6` is false; without a scope. */
@@ -35,6 +38,10 @@ export interface ServerOptions {
   readonly logLevel: LogLevel;
   /** Absolute path of the file that gets every verdict. */
   readonly auditLog: string | undefined;
+  /** Absolute path of a command, or of a directory of commands, that hear of what happens. */
+  readonly onEvent: string | undefined;
+  /** Where metrics are served: a loopback address and port, or the absolute path of a socket. */
+  readonly metrics: string | undefined;
   /** GnuTLS priority string. */
   readonly priority: string;
   readonly serviceName: string;
@@ -66,6 +73,8 @@ const SETTINGS = {
   debug: switchSetting('debug', 'debug', false),
   debuglevel: valueSetting<LogLevel>('debuglevel', 'warning', parseLogLevel),
   audit_log: valueSetting<string | undefined>('audit_log', undefined, parseAbsolutePath),
+  on_event: valueSetting<string | undefined>('on_event', undefined, parseAbsolutePath),
+  metrics: valueSetting<string | undefined>('metrics', undefined, parseMetricsPlace),
   priority: valueSetting('priority', DEFAULT_PRIORITY, parsePriority),
   servicename: valueSetting('servicename', SERVICE_NAME, parseServiceName),
   use_dbus: switchSetting('use_dbus', 'no-dbus', true),
@@ -113,6 +122,8 @@ export function loadOptions(values: OptionValues, files: ConfigFiles): LoadedOpt
     debug,
     logLevel: debug ? 'debug' : level,
     auditLog: source.read(SETTINGS.audit_log).value,
+    onEvent: source.read(SETTINGS.on_event).value,
+    metrics: source.read(SETTINGS.metrics).value,
     priority: source.read(SETTINGS.priority).value,
     serviceName: readServiceName(source, announced, report),
     useDbus: source.read(SETTINGS.use_dbus).value,
@@ -122,6 +133,7 @@ export function loadOptions(values: OptionValues, files: ConfigFiles): LoadedOpt
     foreground: foreground || debug,
     zeroconf: announced,
     configDirectory,
+    ...readLimits(source),
   };
   return { options, faults: sortFaults(faults) };
 }
@@ -152,7 +164,7 @@ function readOptionsFile(
   if (content.kind !== 'read') return undefined;
   const config = parseConfigFile(content.bytes, path);
   config.faults.forEach(report);
-  const known = Object.values(SETTINGS).map(setting => setting.key);
+  const known = [...Object.values(SETTINGS).map(setting => setting.key), ...Object.values(LIMIT_KEYS)];
   unknownOptionFaults([{ ...config, sections: [] }], known, 'the server').forEach(report);
   for (const { name, line } of config.sections) {
     const message = `is ignored: the server's options stand in [${DEFAULT_SECTION}]`;
@@ -202,6 +214,18 @@ function parseText(text: string): Parsed<string> {
 function parseAbsolutePath(text: string): Parsed<string> {
   if (text.startsWith('/')) return { value: text };
   return { problem: `${quote(text)} is not an absolute path (begin it with "/")` };
+}
+
+/** Anybody who can reach it sees the names of the clients: so it is not for other hosts. */
+function parseMetricsPlace(text: string): Parsed<string> {
+  if (text.startsWith('/')) return { value: text };
+  const [, bracketed, plain, port] = /^(?:\[(.*)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
+  const address = bracketed ?? plain ?? '';
+  const isAddress = bracketed === undefined ? isIPv4(address) : isIPv6(address);
+  if (isAddress && isLoopback(address) && Number(port) <= HIGHEST_PORT) return { value: text };
+  return {
+    problem: `${quote(text)} is no place for metrics (allowed: 127.0.0.1:PORT, [::1]:PORT, or the path of a socket)`,
+  };
 }
 
 function parsePort(text: string): Parsed<number> {

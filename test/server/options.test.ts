@@ -37,8 +37,81 @@ test('without a file and arguments the defaults of the manual page hold', () => 
       foreground: false,
       zeroconf: true,
       configDirectory: '/etc/mandos',
+      onEvent: undefined,
+      metrics: undefined,
+      workers: 1,
+      maxConnections: 4096,
+      maxConnectionsPerAddress: 256,
+      greetingTimeoutMs: 10_000,
+      handshakeTimeoutMs: 30_000,
+      maxGreetingBytes: 64,
+      maxPendingApprovals: 8,
+      maxFailedHandshakes: 60,
+      maxCheckers: 512,
+      maxDbusCalls: 256,
+      allow: '',
+      deny: '',
+      linkLocalOnly: false,
     },
   });
+});
+
+test('limits have bounds of their own', () => {
+  const file = `[DEFAULT]
+workers = 0
+max_connections = many
+greeting_timeout = PT0S
+handshake_timeout = soon
+max_greeting_length = 5000
+link_local_only =
+`;
+  const at = 'error: /etc/mandos/mandos.conf';
+  assert.deepEqual(
+    faultsOf([], file).map(fault => fault.replace(/ \(allowed.*/, '')),
+    [
+      `${at}:2: [DEFAULT] workers: "0" is not a number of processes`,
+      `${at}:3: [DEFAULT] max_connections: "many" is not a number of connections`,
+      `${at}:4: [DEFAULT] greeting_timeout: "PT0S" is no time at all`,
+      `${at}:5: [DEFAULT] handshake_timeout: "soon" is not an RFC 3339 duration (try PT5M)`,
+      `${at}:6: [DEFAULT] max_greeting_length: "5000" is not a number of bytes`,
+      `${at}:7: [DEFAULT] link_local_only: "" is neither true nor false`,
+    ],
+  );
+  const { options } = load([], '[DEFAULT]\nmax_connections = 7\ngreeting_timeout = 2m\n');
+  assert.deepEqual([options.maxConnections, options.greetingTimeoutMs], [7, 120_000]);
+});
+
+test('who may connect is a list of networks', () => {
+  const list = (text: string) => load([], `[DEFAULT]\nallow = ${text}\n`);
+  assert.equal(list('192.0.2.0/24,\n 2001:DB8::/32 ::1').options.allow, '192.0.2.0/24 2001:db8::/32 ::1');
+  for (const text of [
+    '192.0.2.0/33',
+    'fe80::/x',
+    '192.0.2',
+    'fe80::1%eth0',
+    '::ffff:192.0.2.1',
+    'eth0',
+    '::/0/0',
+  ]) {
+    assert.match(list(text).faults[0]?.message ?? '', /network|number of bits/, text);
+  }
+});
+
+test('metrics are served to this host only', () => {
+  const place = (text: string) => load([], `[DEFAULT]\nmetrics = ${text}\n`);
+  for (const text of ['127.0.0.1:9464', '[::1]:9464', '/run/mandos/metrics.sock']) {
+    assert.equal(place(text).options.metrics, text);
+  }
+  for (const text of [
+    '192.0.2.1:9464',
+    '[2001:db8::1]:9464',
+    '::1:9464',
+    '9464',
+    'localhost:9464',
+    '127.0.0.1:70000',
+  ]) {
+    assert.match(place(text).faults[0]?.message ?? '', /no place for metrics/, text);
+  }
 });
 
 test('every fault of the file and the command line is reported', () => {

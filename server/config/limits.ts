@@ -1,0 +1,96 @@
+import { parseDuration } from '../../common/duration.js';
+import { quote } from '../../common/config-fault.js';
+import { parseNetworks } from './networks.js';
+import type { OptionSource, Setting } from './option-source.js';
+import { valueSetting } from './option-source.js';
+import type { Parsed } from './values.js';
+import { parseBoolean, parseNumber } from './values.js';
+
+/** How much of the server others may use: mandos.conf(5), LIMITS. Each has its default and its reason in SETTINGS. */
+export interface ServerLimits {
+  /** Processes that serve connections; 1 is the server itself. */
+  readonly workers: number;
+  readonly maxConnections: number;
+  /** Of one IPv4 or link-local address, or of one other IPv6 network of 64 bits. */
+  readonly maxConnectionsPerAddress: number;
+  readonly greetingTimeoutMs: number;
+  readonly handshakeTimeoutMs: number;
+  readonly maxGreetingBytes: number;
+  /** Of one client. */
+  readonly maxPendingApprovals: number;
+  /** Of one address, as above, within a minute. */
+  readonly maxFailedHandshakes: number;
+  readonly maxCheckers: number;
+  readonly maxDbusCalls: number;
+  /** Networks that may connect, as parseNetworks() writes them; '' for all. */
+  readonly allow: string;
+  /** Networks that may not. */
+  readonly deny: string;
+  readonly linkLocalOnly: boolean;
+}
+
+const MOST = 1_000_000;
+
+const SETTINGS: { readonly [K in keyof ServerLimits]: Setting<ServerLimits[K]> } = {
+  /** Processes of their own cost memory, and a server of few clients has nothing to do for them. */
+  workers: number('workers', 1, 'processes', 1, 64),
+  /** Some 25 kB each at worst: a hundred megabytes for all. A fleet that boots at once is served within seconds. */
+  maxConnections: number('max_connections', 4096, 'connections', 1, MOST),
+  /** A sixteenth of all, so that no single neighbour keeps the others out; a network of 64 bits may be a whole fleet. */
+  maxConnectionsPerAddress: number('max_connections_per_address', 256, 'connections', 1, MOST),
+  /** The greeting is sent at once, so that this only covers bad networks. */
+  greetingTimeoutMs: duration('greeting_timeout', 10_000),
+  /** RSA keys take seconds on slow boards. */
+  handshakeTimeoutMs: duration('handshake_timeout', 30_000),
+  /** The greeting is `1` and an end of line; later versions of the protocol may say more. */
+  maxGreetingBytes: number('max_greeting_length', 64, 'bytes', 1, 4096),
+  /** A client asks again while it waits; more than some at once is nobody's boot. */
+  maxPendingApprovals: number('max_pending_approvals', 8, 'requests', 1, MOST),
+  /** A machine with a damaged key asks again each second at first, and then less and less. */
+  maxFailedHandshakes: number('max_failed_handshakes', 60, 'connections', 1, MOST),
+  /** A checker that hangs is a process of some megabytes until its client's next check. */
+  maxCheckers: number('max_checkers', 512, 'processes', 1, MOST),
+  /** mandos-ctl and mandos-monitor have 32 at once at most. */
+  maxDbusCalls: number('max_dbus_calls', 256, 'calls', 1, MOST),
+  allow: valueSetting('allow', '', parseNetworks),
+  deny: valueSetting('deny', '', parseNetworks),
+  /** Clients in an initramfs use link-local addresses, unless they are told to connect elsewhere. */
+  linkLocalOnly: {
+    ...valueSetting('link_local_only', false, parseBoolean, true),
+    emptyIsDefault: false,
+  },
+};
+
+/** What they are called in mandos.conf. */
+export const LIMIT_KEYS = Object.fromEntries(
+  Object.entries(SETTINGS).map(([name, { key }]) => [name, key]),
+) as Readonly<Record<keyof ServerLimits, string>>;
+
+/** As they are when nothing is configured. */
+export const DEFAULT_LIMITS = Object.fromEntries(
+  Object.entries(SETTINGS).map(([name, { fallback }]) => [name, fallback]),
+) as unknown as ServerLimits;
+
+export function readLimits(source: OptionSource): ServerLimits {
+  const entries = Object.entries(SETTINGS).map(([name, setting]) => [
+    name,
+    source.read<unknown>(setting as Setting<unknown>).value,
+  ]);
+  return Object.fromEntries(entries) as ServerLimits;
+}
+
+function number(key: string, fallback: number, what: string, least: number, most: number): Setting<number> {
+  return valueSetting(key, fallback, text => parseNumber(text, least, most, `a number of ${what}`), true);
+}
+
+function duration(key: string, fallbackMs: number): Setting<number> {
+  return valueSetting(key, fallbackMs, parseWait);
+}
+
+function parseWait(text: string): Parsed<number> {
+  const parsed = parseDuration(text);
+  if (!('ms' in parsed)) return parsed;
+  return parsed.ms > 0
+    ? { value: parsed.ms }
+    : { problem: `${quote(text)} is no time at all (allowed: from PT1S)` };
+}
