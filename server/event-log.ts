@@ -11,6 +11,8 @@ export function logEvents(log: Log): (event: ClientEvent) => void {
         return log.info(`${name}: enabled ${describeOrigin(event.by)}`);
       case 'disabled':
         return log.warning(`${name}: disabled: ${event.reason}`);
+      case 'expiring-soon':
+        return log.warning(`${name}: expires in ${Math.round(event.leftMs / 1000)} s: ${event.reason}`);
       case 'added':
         return log.info(`${name}: added ${describeOrigin(event.by)}`);
       case 'removed':

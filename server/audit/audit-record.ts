@@ -59,6 +59,7 @@ export function auditRecord(event: ClientEvent, nowMs: number): AuditRecord | un
     case 'changed':
     case 'checker-started':
     case 'checker-completed':
+    case 'expiring-soon':
       return undefined;
   }
 }

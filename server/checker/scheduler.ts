@@ -4,6 +4,7 @@ import { endCheck, isSuccess, tick } from '../client/checks.js';
 import type { CheckOutcome, Client } from '../client/client.js';
 import { expire, expiryReason } from '../client/client.js';
 import { BY_CHECKS } from '../client/events.js';
+import { expiringReason, expiringSoonMs, hasFailed } from '../client/expiring.js';
 import type { Ledger } from '../client/ledger.js';
 import type { Registry } from '../client/registry.js';
 import type { RunningCheck } from './running-check.js';
@@ -31,6 +32,10 @@ export class Scheduler {
   /** Apart from the checks: however many of those are late, a client whose time is up is disabled then. */
   readonly #expiries = new DueQueue<string>();
   readonly #checks = new DueQueue<string>();
+  /** When which client is to be said to expire soon. */
+  readonly #approaches = new DueQueue<string>();
+  /** Names of clients of which that is said, until their time is another. */
+  readonly #expiring = new Set<string>();
   readonly #running = new Map<string, RunningCheck>();
   /** Checks that were told to end, and have not. */
   readonly #ending = new Set<Promise<void>>();
@@ -45,13 +50,26 @@ export class Scheduler {
     this.#ledger = ledger;
     this.#log = log;
     this.#effects = effects;
-    for (const client of registry) this.#plan(client);
+    for (const client of registry) {
+      this.#plan(client);
+      this.#approaches.set(client.settings.name, expiringSoonMs(client));
+    }
     registry.events.subscribe(event => {
       if (event.kind === 'changed') this.#onChange(event.client, event.before);
       else if (event.kind === 'added') this.#onChange(event.client, undefined);
       else if (event.kind === 'removed') this.#onRemoved(event.client.settings.name);
     });
     this.#arm();
+  }
+
+  /** When the first client's time is up, in milliseconds since the Unix epoch; Infinity when none expires. */
+  get nextExpiryMs(): number {
+    return this.#expiries.nextMs;
+  }
+
+  /** How many clients expire soon: their next check is the last that can save them. */
+  get expiringSoon(): number {
+    return this.#expiring.size;
   }
 
   /**
@@ -68,6 +86,7 @@ export class Scheduler {
   #onChange(client: Client, before: Client | undefined): void {
     const { name } = client.settings;
     this.#plan(client);
+    this.#follow(client, before);
     if (before?.checking && !client.checking) this.#endChecker(name);
     else if (client.checking && !before?.checking) this.#begin(client);
     this.#arm();
@@ -85,14 +104,27 @@ export class Scheduler {
     this.#checks.set(name, nextCheckMs ?? Infinity);
   }
 
+  /** A client's time is said to be nearly up once, until it is another time. */
+  #follow(client: Client, before: Client | undefined): void {
+    const { name } = client.settings;
+    const wasSaid = this.#expiring.has(name);
+    if (wasSaid && client.expiresMs === before?.expiresMs) return;
+    this.#expiring.delete(name);
+    const dueMs = expiringSoonMs(client);
+    // Of the many changes that a check makes, few are any of this time.
+    if (wasSaid || !before || dueMs !== expiringSoonMs(before)) this.#approaches.set(name, dueMs);
+  }
+
   #forget(name: string): void {
     this.#expiries.delete(name);
     this.#checks.delete(name);
+    this.#approaches.delete(name);
+    this.#expiring.delete(name);
   }
 
   /** Sets the one timer to what is due first. */
   #arm(): void {
-    const nextMs = Math.min(this.#expiries.nextMs, this.#checks.nextMs);
+    const nextMs = Math.min(this.#expiries.nextMs, this.#checks.nextMs, this.#approaches.nextMs);
     if (this.#stopped || nextMs === this.#timerMs) return;
     this.#cancelTimer();
     this.#timerMs = nextMs;
@@ -121,6 +153,12 @@ export class Scheduler {
       this.#expire(expired, nowMs);
       return true;
     }
+    // A check that is due may still be the one that saves it; many late ones must not keep others from being said.
+    if (this.#approaches.nextMs < this.#checks.nextMs) {
+      const approaching = this.#approaches.takeDue(nowMs);
+      if (approaching !== undefined) this.#warn(approaching, nowMs);
+      return approaching !== undefined;
+    }
     const due = this.#checks.takeDue(nowMs);
     if (due === undefined) return false;
     const client = this.#registry.find(due);
@@ -128,6 +166,16 @@ export class Scheduler {
     // One that has not changed was not due yet after all, and must not be forgotten.
     if (ticked && ticked === client) this.#plan(ticked);
     return true;
+  }
+
+  #warn(name: string, nowMs: number): void {
+    const client = this.#registry.find(name);
+    // When everything is late, it may be too late.
+    if (client?.expiresMs === undefined || client.expiresMs <= nowMs) return;
+    this.#expiring.add(name);
+    const leftMs = client.expiresMs - nowMs;
+    const reason = expiringReason(client);
+    this.#registry.events.emit({ kind: 'expiring-soon', client, leftMs, reason });
   }
 
   #expire(name: string, nowMs: number): void {
@@ -177,7 +225,7 @@ export class Scheduler {
   }
 
   /** Failures are said when they begin, not each time. */
-  #say(name: string, check: RunningCheck, outcome: CheckOutcome, { lastCheck }: Client): void {
+  #say(name: string, check: RunningCheck, outcome: CheckOutcome, before: Client): void {
     const reason = notRunReason(outcome);
     if (isSuccess(outcome)) {
       this.#unusable.delete(name);
@@ -185,7 +233,7 @@ export class Scheduler {
     } else if (reason !== undefined && !check.isExplained && !this.#unusable.has(name)) {
       this.#unusable.add(name);
       this.#log.error(`${name}: check failed: ${reason}: ${check.command}`);
-    } else if (reason !== undefined || isFailure(lastCheck)) {
+    } else if (reason !== undefined || hasFailed(before)) {
       this.#log.debug(`${name}: check failed again: ${describeOutcome(outcome)}`);
     } else this.#log.info(`${name}: check failed: ${describeOutcome(outcome)}: ${check.command}`);
   }
@@ -197,10 +245,6 @@ export class Scheduler {
     const ending = check.stop().finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
   }
-}
-
-function isFailure(outcome: CheckOutcome | undefined): boolean {
-  return outcome !== undefined && !isSuccess(outcome);
 }
 
 function describeOutcome(outcome: CheckOutcome): string {

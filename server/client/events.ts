@@ -24,6 +24,13 @@ export type ClientEvent =
   | { readonly kind: 'removed'; readonly client: Client; readonly by: Origin }
   | { readonly kind: 'enabled'; readonly client: Client; readonly by: Origin }
   | { readonly kind: 'disabled'; readonly client: Client; readonly by: Origin; readonly reason: string }
+  /** It will be disabled in `leftMs` if it does not answer: said once, until its time is another. */
+  | {
+      readonly kind: 'expiring-soon';
+      readonly client: Client;
+      readonly leftMs: number;
+      readonly reason: string;
+    }
   | {
       readonly kind: 'settings-changed';
       readonly client: Client;

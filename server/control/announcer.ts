@@ -71,6 +71,7 @@ export class Announcer {
       case 'settings-changed':
       case 'approved':
       case 'release-interrupted':
+      case 'expiring-soon':
         // The change of state has been told.
         return undefined;
     }

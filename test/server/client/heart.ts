@@ -270,6 +270,7 @@ export function describe(event: ClientEvent): string {
     case 'checker-started':
     case 'released':
     case 'release-interrupted':
+    case 'expiring-soon':
       return event.kind;
   }
 }
