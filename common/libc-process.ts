@@ -23,25 +23,46 @@ export function forbidDumps(): void {
 
 /** Reads any file, lists and passes any directory: a bit of capabilities(7). */
 export const CAP_DAC_READ_SEARCH = 1 << 2;
+/** Sends and receives packets of any protocol, as ping does: a bit of capabilities(7). */
+export const CAP_NET_RAW = 1 << 13;
 const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+/** struct __user_cap_data_struct, twice: the second has the capabilities from 32 on, of which none is used here. */
+const CAPABILITY_SETS_BYTES = 24;
+const PERMITTED_OFFSET = 4;
 const capset = declare<(header: Uint8Array, sets: Uint8Array) => number>(
   'int capset(void *header, void *sets)',
 );
+const capget = declare<(header: Uint8Array, sets: Uint8Array) => number>(
+  'int capget(void *header, void *sets)',
+);
+
+/** Of the calling thread. */
+function capabilityHeader(): Buffer {
+  const header = Buffer.alloc(8); // its second half: process 0, the caller
+  header.writeUInt32LE(LINUX_CAPABILITY_VERSION_3);
+  return header;
+}
 
 /**
- * Sets the capabilities of the calling thread; inheritable ones are none.
+ * Sets the capabilities of the calling thread. Programs that it starts have those that are ambient (capabilities(7)),
+ * and only as long as they are permitted and inheritable.
  * @param effective in force now; a bit set
  * @param permitted what can be put in force later
  * @throws SystemCallError EPERM for one that is not permitted so far
  */
-export function setCapabilities(effective: number, permitted: number): void {
-  const header = Buffer.alloc(8); // its second half: process 0, the caller
-  header.writeUInt32LE(LINUX_CAPABILITY_VERSION_3);
-  // struct __user_cap_data_struct, twice: the second has the capabilities from 32 on.
-  const sets = Buffer.alloc(24);
+export function setCapabilities(effective: number, permitted: number, inheritable = 0): void {
+  const sets = Buffer.alloc(CAPABILITY_SETS_BYTES);
   sets.writeUInt32LE(effective, 0);
-  sets.writeUInt32LE(permitted, 4);
-  if (capset(header, sets) !== 0) throw failed('capset');
+  sets.writeUInt32LE(permitted, PERMITTED_OFFSET);
+  sets.writeUInt32LE(inheritable, 8);
+  if (capset(capabilityHeader(), sets) !== 0) throw failed('capset');
+}
+
+/** The capabilities that the calling thread has or can put in force, of the first 32: a bit set. */
+export function permittedCapabilities(): number {
+  const sets = Buffer.alloc(CAPABILITY_SETS_BYTES);
+  if (capget(capabilityHeader(), sets) !== 0) throw failed('capget');
+  return sets.readUInt32LE(PERMITTED_OFFSET);
 }
 
 const LOCK_EX = 2;

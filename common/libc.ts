@@ -3,8 +3,8 @@ import koffi from 'koffi';
 import { MandosError } from './errors.js';
 
 /**
- * Functions of the C library that Node.js does not offer and the protocol's edges need. They are declared here, in
- * libc-process.ts and in libc-datagram.ts, and nowhere else. Each is declared on first use, since most programs need
+ * Functions of the C library that Node.js does not offer and the protocol's edges need. They are declared here and
+ * in the other files libc-*.ts, and nowhere else. Each is declared on first use, since most programs need
  * only a few.
  */
 const libc = koffi.load('libc.so.6');
@@ -171,7 +171,8 @@ export function bindSocket(fd: number, sockaddr: Uint8Array): void {
 }
 
 const RLIMIT_CORE = 4;
-const prlimit64 = declare<(pid: number, resource: number, limits: Uint8Array, old: null) => number>(
+/** prlimit(2) with `struct rlimit64`, the same on machines of 32 and of 64 bits. */
+export const prlimit64 = declare<(pid: number, resource: number, limits: Uint8Array, old: null) => number>(
   'int prlimit64(int pid, int resource, void *limits, void *old)',
 );
 
@@ -181,7 +182,6 @@ const prlimit64 = declare<(pid: number, resource: number, limits: Uint8Array, ol
  * @returns whether the system has agreed
  */
 export function disableCoreDumps(): boolean {
-  // struct rlimit64, the same on machines of 32 and of 64 bits.
   const limits = Buffer.alloc(16);
   limits.writeBigUInt64LE(1n, 0);
   limits.writeBigUInt64LE(1n, 8);

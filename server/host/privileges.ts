@@ -1,11 +1,12 @@
 import { describeError, MandosError } from '../../common/errors.js';
 import {
   CAP_DAC_READ_SEARCH,
+  CAP_NET_RAW,
   forbidDumps,
   keepCapabilities,
+  permittedCapabilities,
   setCapabilities,
 } from '../../common/libc-process.js';
-import { SystemCallError } from '../../common/libc.js';
 import type { Log } from '../../common/log.js';
 import type { ServiceUser } from './service-user.js';
 import { isMapped, SERVICE_USERS, systemServiceUser } from './service-user.js';
@@ -19,9 +20,12 @@ export type ConfigurationAccess = <T>(run: () => T) => T;
 const AS_IT_IS: ConfigurationAccess = run => run();
 
 /**
- * Gives up root for good, for the user and group of the service. Checkers, which are children, have no privileges
- * either. One thing is kept, out of force: the main thread may read any file while `ConfigurationAccess` runs, since a
- * reload must read clients.conf and the files of secrets, which are for root only.
+ * Gives up all rights beyond those of the service's user, for good: root, when that has started it, or else the
+ * capabilities that a service manager has given to it. Two things are kept.
+ * - Out of force: the main thread may read any file while `ConfigurationAccess` runs, since a reload must read
+ *   clients.conf and the files of secrets, which are for root only.
+ * - For checkers only: CAP_NET_RAW, when it was given as an ambient capability (the unit's AmbientCapabilities). Where
+ *   programs get no rights from their files (NoNewPrivileges), fping and ping have it from nowhere else.
  *
  * Afterwards no process of the same user, a checker for instance, can look into this one: it is not dumpable. Its
  * files in /proc/PID belong to root then; the process may still read its own.
@@ -32,10 +36,7 @@ export function dropPrivileges(
   log: Log,
   findUser: () => ServiceUser | undefined = systemServiceUser,
 ): ConfigurationAccess {
-  if (process.geteuid?.() !== 0) {
-    log.debug('not started as root: there are no privileges to drop');
-    return AS_IT_IS;
-  }
+  if (process.geteuid?.() !== 0) return dropCapabilities(log);
   const user = findUser();
   if (user === undefined) {
     const [first, ...others] = SERVICE_USERS;
@@ -48,51 +49,68 @@ export function dropPrivileges(
     log.info(`this user namespace has no user ${user.name}: the server stays root in it`);
     return AS_IT_IS;
   }
-  const isKept = becomeUser(user);
+  const kept = orFail(`cannot run as user ${user.name}`, () => becomeUser(user));
   log.debug(`runs as user ${user.name} (${user.uid}:${user.gid})`);
-  if (isKept) return readAnything;
-  log.info(
-    `a reload can read only what the user ${user.name} can: the capability CAP_DAC_READ_SEARCH is not granted`,
-  );
-  return AS_IT_IS;
+  if ((kept & CAP_DAC_READ_SEARCH) === 0) sayWhatReloadsRead(log, `the user ${user.name}`);
+  return accessWith(kept);
 }
 
-/** @returns whether CAP_DAC_READ_SEARCH is still permitted */
-function becomeUser({ name, uid, gid }: ServiceUser): boolean {
-  try {
-    keepCapabilities(true);
-    // Of these Node.js changes all threads; the other threads have no capabilities from then on.
-    process.setgroups?.([]);
-    process.setgid?.(gid);
-    process.setuid?.(uid);
-    keepCapabilities(false);
-    const isKept = keepReadSearch();
+function dropCapabilities(log: Log): ConfigurationAccess {
+  const given = permittedCapabilities();
+  const kept = given & (CAP_DAC_READ_SEARCH | CAP_NET_RAW);
+  orFail('cannot give up capabilities', () => {
+    keepOutOfForce(kept);
     forbidDumps();
-    return isKept;
-  } catch (error) {
-    throw new MandosError('PRIVILEGES', `cannot run as user ${name}: ${describeError(error)}`, {
-      cause: error,
-    });
+  });
+  if (given === 0) log.debug('not started as root: there are no privileges to drop');
+  else {
+    log.debug('not started as root: capabilities are out of force');
+    if ((kept & CAP_DAC_READ_SEARCH) === 0) sayWhatReloadsRead(log, 'its user');
   }
+  return accessWith(kept);
 }
 
-/** Gives up all capabilities but one, and that one too where a container or unit has not granted it. */
-function keepReadSearch(): boolean {
-  try {
-    setCapabilities(0, CAP_DAC_READ_SEARCH);
-    return true;
-  } catch (error) {
-    if (!(error instanceof SystemCallError && error.errorName === 'EPERM')) throw error;
-    setCapabilities(0, 0);
-    return false;
-  }
+function sayWhatReloadsRead(log: Log, user: string): void {
+  log.info(`a reload can read only what ${user} can: the capability CAP_DAC_READ_SEARCH is not granted`);
 }
 
-const readAnything: ConfigurationAccess = run => {
-  setCapabilities(CAP_DAC_READ_SEARCH, CAP_DAC_READ_SEARCH);
+/** @throws MandosError PRIVILEGES */
+function orFail<T>(what: string, run: () => T): T {
   try {
     return run();
-  } finally {
-    setCapabilities(0, CAP_DAC_READ_SEARCH);
+  } catch (error) {
+    throw new MandosError('PRIVILEGES', `${what}: ${describeError(error)}`, { cause: error });
   }
-};
+}
+
+/** @returns the capabilities that are still permitted */
+function becomeUser({ uid, gid }: ServiceUser): number {
+  keepCapabilities(true);
+  // Of these Node.js changes all threads; the other threads have no capabilities from then on.
+  process.setgroups?.([]);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+  keepCapabilities(false);
+  // That one too is gone where a container or unit has not granted it.
+  const kept = permittedCapabilities() & CAP_DAC_READ_SEARCH;
+  keepOutOfForce(kept);
+  forbidDumps();
+  return kept;
+}
+
+/** Gives up all capabilities but these. What is ambient and not inheritable any more, checkers do not get. */
+function keepOutOfForce(kept: number): void {
+  setCapabilities(0, kept, kept & CAP_NET_RAW);
+}
+
+function accessWith(kept: number): ConfigurationAccess {
+  if ((kept & CAP_DAC_READ_SEARCH) === 0) return AS_IT_IS;
+  return run => {
+    setCapabilities(CAP_DAC_READ_SEARCH, kept, kept & CAP_NET_RAW);
+    try {
+      return run();
+    } finally {
+      keepOutOfForce(kept);
+    }
+  };
+}
