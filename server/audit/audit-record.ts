@@ -1,4 +1,5 @@
-import type { ClientEvent, Origin, Peer } from '../client/events.js';
+import { formatKeyId, formatTime, originFields, peerFields } from '../client/event-fields.js';
+import type { ClientEvent } from '../client/events.js';
 import { CLIENT_KEYS } from '../client/setting-keys.js';
 
 /** A verdict as it is written down: keys and values of JSON, in their order (docs/audit-log.md). */
@@ -18,23 +19,29 @@ export function auditRecord(event: ClientEvent, nowMs: number): AuditRecord | un
     time: formatTime(nowMs),
     event: name,
     client: event.client?.settings.name ?? null,
-    key_id: upperCase('keyId' in event ? event.keyId : event.client?.settings.keyId),
+    key_id: formatKeyId('keyId' in event ? event.keyId : event.client?.settings.keyId),
   });
   switch (event.kind) {
     case 'released':
-      return { ...about('released'), ...from(event.peer), releases: event.client.releases };
+      return { ...about('released'), ...peerFields(event.peer), releases: event.client.releases };
     case 'release-interrupted':
-      return { ...about('release_interrupted'), ...from(event.peer), releases: event.client.releases };
+      return { ...about('release_interrupted'), ...peerFields(event.peer), releases: event.client.releases };
+    case 'impostor':
+      return {
+        ...about('impostor'),
+        ...from(event.peer),
+        release_check: event.client.settings.releaseCheck,
+      };
     case 'refused': {
       const { code, reason } = event.refusal;
-      return { ...about('refused'), ...from(event.peer), code, reason };
+      return { ...about('refused'), ...peerFields(event.peer), code, reason };
     }
     case 'approval-needed': {
       const { delayMs, client } = event;
       const approvedByDefault = client.settings.approvedByDefault;
       return {
         ...about('approval_needed'),
-        ...from(event.peer),
+        ...peerFields(event.peer),
         delay_ms: delayMs,
         approved_by_default: approvedByDefault,
       };
@@ -42,18 +49,18 @@ export function auditRecord(event: ClientEvent, nowMs: number): AuditRecord | un
     case 'approved': {
       const untilMs = event.client.approval?.untilMs;
       const until = untilMs === undefined ? null : formatTime(untilMs);
-      return { ...about(event.granted ? 'approved' : 'denied'), ...by(event.by), until };
+      return { ...about(event.granted ? 'approved' : 'denied'), ...originFields(event.by), until };
     }
     case 'enabled':
     case 'added':
     case 'removed':
-      return { ...about(event.kind), ...by(event.by) };
+      return { ...about(event.kind), ...originFields(event.by) };
     case 'disabled':
-      return { ...about('disabled'), ...by(event.by), reason: event.reason };
+      return { ...about('disabled'), ...originFields(event.by), reason: event.reason };
     case 'settings-changed':
       return {
         ...about('settings_changed'),
-        ...by(event.by),
+        ...originFields(event.by),
         settings: event.settings.map(key => CLIENT_KEYS[key]),
       };
     case 'changed':
@@ -67,24 +74,4 @@ export function auditRecord(event: ClientEvent, nowMs: number): AuditRecord | un
 /** What stands in the place of records that could not be written. @param sinceMs when the first of them was lost */
 export function lostRecord(count: number, sinceMs: number, nowMs: number): AuditRecord {
   return { time: formatTime(nowMs), event: 'lost', count, since: formatTime(sinceMs) };
-}
-
-/** RFC 3339, in UTC, with milliseconds. */
-function formatTime(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
-/** IPv4 as such, as the log shows it. */
-function from({ address, port }: Peer) {
-  return { address: address.replace(/^::ffff:(?=\d+\.)/i, ''), port };
-}
-
-/** The user ID is null where nobody's decision it was, or where the bus does not know it. */
-function by(origin: Origin) {
-  return { by: origin.kind, uid: origin.kind === 'operator' ? (origin.uid ?? null) : null };
-}
-
-/** As D-Bus and mandos-ctl show it. */
-function upperCase(keyId: string | undefined): string | null {
-  return keyId?.toUpperCase() ?? null;
 }
