@@ -113,6 +113,12 @@ export class Chroot {
     return new Child('nsenter', [...enter, ...shell], {}, script);
   }
 
+  /** Starts a shell script of the machine outside, with its programs, on the network of the chroot. */
+  spawnOutside(script: string, ...args: string[]): Child {
+    const enter = [`--target=${this.#initPid}`, '--net', 'unshare', '--mount'];
+    return new Child('nsenter', [...enter, 'sh', '-e', '-c', script, 'sh', ...args], {}, script);
+  }
+
   async run(script: string): Promise<Result> {
     const child = this.spawn(script);
     const { code } = await child.waitForExit(RUN_MS);

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename } from 'node:path';
-import type { TestContext } from 'node:test';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import type { Child } from '../support/child.js';
 import { requires } from '../support/requires.js';
-import { canRunSystemd, Chroot } from './chroot.js';
+import type { Chroot } from './chroot.js';
+import { canRunSystemd } from './chroot.js';
+import { enabled, install, startChroot } from './installed.js';
 import type { Packages } from './packages.js';
 import { buildPackages, removePackages } from './packages.js';
 
@@ -17,24 +17,6 @@ after(() => {
   if (packages) removePackages(packages);
   if (later) removePackages(later);
 });
-
-/** With packages to install, and with a program in the place of update-initramfs that only says what it is asked. */
-async function startChroot(t: TestContext, unit?: string): Promise<Chroot> {
-  const chroot = await Chroot.start(unit);
-  t.after(() => chroot.stop());
-  await chroot.ok(`
-    dpkg-divert --quiet --local --rename --add /usr/sbin/update-initramfs
-    printf '#!/bin/sh\\necho "image: $*"\\n' >/usr/sbin/update-initramfs
-    chmod 755 /usr/sbin/update-initramfs`);
-  return chroot;
-}
-
-/** The command that installs some of them as an administrator would, with nobody to answer questions. */
-function install(chroot: Chroot, from: Packages | undefined, ...names: (keyof Packages)[]): string {
-  assert.ok(from);
-  for (const name of names) copyFileSync(from[name], chroot.path(`/root/${basename(from[name])}`));
-  return `apt-get -qy --no-install-recommends install ${names.map(name => `/root/${basename(from[name])}`).join(' ')} </dev/null`;
-}
 
 const ORIGINAL = 'apt-get -qy --no-install-recommends install /var/cache/packages/mandos';
 
@@ -73,13 +55,6 @@ const WITH_PID = 'echo $$ >/run/under-test.pid;';
 async function stop(chroot: Chroot, server: Child): Promise<void> {
   await chroot.ok('kill "$(cat /run/under-test.pid)"');
   assert.equal((await server.waitForExit()).code, 0, server.tail());
-}
-
-/** Whether clients are enabled, by name, as mandos-ctl of the installed package says. */
-async function enabled(chroot: Chroot): Promise<Record<string, boolean>> {
-  await chroot.ok('for i in $(seq 100); do mandos-ctl >/dev/null 2>&1 && exit; sleep 0.1; done; mandos-ctl');
-  const all = JSON.parse(await chroot.ok('mandos-ctl --dump-json')) as Record<string, { Enabled: boolean }>;
-  return Object.fromEntries(Object.entries(all).map(([name, { Enabled }]) => [name, Enabled]));
 }
 
 const section = (name: string, digit: string) =>
