@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fetchSecret } from '../../client-plugin/fetch.js';
 import { DEFAULT_PRIORITY } from '../../common/protocol.js';
 import { TlsContext } from '../../common/tls/tls-context.js';
 
 /**
- * A fleet in one process: `node load.js ADDRESS PORT KEYDIR RELEASES SIMULTANEOUS BYTES` asks for the secret so often
- * and prints what it saw as JSON.
+ * load.c where there is no C compiler: the same arguments, the same output.
+ * `node load.js ADDRESS PORT KEY-DIRECTORY RELEASES SIMULTANEOUS RATE SECRET-FILE`
  */
-const [address = '', port = '', keys = '', releases = '', simultaneous = '', bytes = ''] =
+const [address = '', port = '', keys = '', releases = '', simultaneous = '', rate = '', secretFile = ''] =
   process.argv.slice(2);
+const expected = readFileSync(secretFile);
 const context = new TlsContext(DEFAULT_PRIORITY, {
   publicKey: readFileSync(`${keys}/tls-pubkey.pem`),
   privateKey: readFileSync(`${keys}/tls-privkey.pem`),
@@ -16,21 +18,26 @@ const context = new TlsContext(DEFAULT_PRIORITY, {
 const never = new AbortController().signal;
 const latenciesMs: number[] = [];
 const faults: string[] = [];
-let left = Number(releases);
+let next = 0;
 
-async function one(): Promise<void> {
-  const startMs = performance.now();
+async function one(dueMs: number): Promise<void> {
   try {
     const secret = await fetchSecret(address, Number(port), context, never);
-    if (secret.length !== Number(bytes)) faults.push(`${secret.length} bytes`);
-    latenciesMs.push(performance.now() - startMs);
+    if (!expected.equals(secret)) throw new Error('these are not the expected bytes');
+    latenciesMs.push(performance.now() - dueMs);
   } catch (error) {
     faults.push(String(error));
   }
 }
 
 async function worker(): Promise<void> {
-  while (left-- > 0) await one();
+  while (next < Number(releases)) {
+    const place = next++;
+    const dueMs = Number(rate) > 0 ? startMs + (place * 1000) / Number(rate) : performance.now();
+    const waitMs = dueMs - performance.now();
+    if (waitMs > 0) await sleep(waitMs);
+    await one(dueMs);
+  }
 }
 
 const startMs = performance.now();
@@ -38,7 +45,7 @@ await Promise.all(Array.from({ length: Number(simultaneous) }, worker));
 const seconds = (performance.now() - startMs) / 1000;
 latenciesMs.sort((a, b) => a - b);
 const at = (share: number) =>
-  latenciesMs[Math.min(latenciesMs.length - 1, Math.floor(latenciesMs.length * share))];
+  latenciesMs[Math.min(latenciesMs.length - 1, Math.floor(latenciesMs.length * share))] ?? 0;
 process.stdout.write(
   JSON.stringify({
     ok: latenciesMs.length,
@@ -46,5 +53,6 @@ process.stdout.write(
     seconds,
     p50: at(0.5),
     p99: at(0.99),
+    max: at(1),
   }),
 );

@@ -1,23 +1,21 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdtempSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { Bus } from '../../common/dbus/bus.js';
 import { connectBus } from '../../common/dbus/bus.js';
 import { Terminals } from '../monitor/screen/window.js';
 import type { Child } from '../support/child.js';
-import type { Host } from '../support/namespace.js';
-import { createLan } from '../support/namespace.js';
-import { startBus, writeServerConfig } from '../support/peers.js';
+import type { Host, Lan } from '../support/namespace.js';
+import { startBus } from '../support/peers.js';
 import type { Keys } from '../support/programs.js';
-import { makeKeys, MANDOS } from '../support/programs.js';
 import { fleetSections } from './fleet.js';
+import { allClientsMs, BUS_LIMITS, DAEMON, MESSAGE_LIMIT_BYTES, SERVER } from './listing.js';
 import { residentMb } from './process-figures.js';
+import type { Recorder, SectionRecorder } from './results.js';
+import { startOurs } from './servers.js';
 import { median } from './statistics.js';
 
-/** What operators do with a server that has many clients, and what the server's other work feels of it: `node operator.js`. */
+/** What operators do with a server that has many clients, and how late the server's other work is meanwhile. */
 const HERE = import.meta.dirname;
 const MANDOS_CTL = join(HERE, '../../monitor/mandos-ctl.js');
 const CLIENTS = 10_000;
@@ -28,51 +26,15 @@ const SETTLE_MS = 15_000;
 const TELLING_MS = 1_000;
 /** For what pings take when nobody calls. */
 const QUIET_MS = 5_000;
-const RELEASES = 2_000;
-const SIMULTANEOUS = 4;
-const LIMIT_MS = 300_000;
 const CALL_LIMIT_MS = 60_000;
-
-const SERVER = 'se.recompile.Mandos';
-const DAEMON = 'org.freedesktop.DBus';
-/** All clients are one message, of some 2 kB each. */
-const MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024;
-/** The bus allows 128 calls at once: too few for the pings while a server is late. All else is as on a system bus. */
-const BUS_LIMITS = { max_replies_per_connection: 10_000 };
 
 const ALL_TARGET_MS = 700;
 const STALL_TARGET_MS = 100;
-const RELEASE_P99_TARGET_MS = 100;
 const LIST_TARGET_MS = 1_500;
 const SCREEN_TARGET_MS = 3_000;
 const KEY_TARGET_MS = 100;
 /** Key presses that are waited for. */
 const KEYS = 20;
-
-function say(line = ''): void {
-  process.stdout.write(`${line}\n`);
-}
-
-/** A line of the table: the figure, and whether it is as good as it is to be. */
-function row(what: string, figure: number, unit: string, target?: number): void {
-  const digits = figure < 10 ? 2 : 0;
-  const verdict =
-    target === undefined
-      ? ''
-      : `${target} ${unit}`.padStart(12) + (figure <= target ? '   met' : '   MISSED');
-  say(`  ${what.padEnd(46)}${figure.toFixed(digits).padStart(10)} ${unit.padEnd(6)}${verdict}`);
-}
-
-/** How long a caller waits for all clients. */
-async function allClientsMs(bus: Bus): Promise<number> {
-  const startMs = performance.now();
-  const call = { path: '/', interface: `${DAEMON}.ObjectManager`, member: 'GetManagedObjects' };
-  const [objects] = await bus.call({ destination: SERVER, ...call }, CALL_LIMIT_MS);
-  const tookMs = performance.now() - startMs;
-  const count = objects instanceof Map ? objects.size : 0;
-  if (count !== CLIENTS) throw new Error(`GetManagedObjects: ${count} of ${CLIENTS} clients`);
-  return tookMs;
-}
 
 /**
  * Pings the server and the bus from a process of its own while something is done. A reply to a ping waits behind all
@@ -104,20 +66,6 @@ async function times(count: number, measure: () => Promise<number>): Promise<num
   const figures: number[] = [];
   while (figures.length < count) figures.push(await measure());
   return figures;
-}
-
-/** Releases from their first to their last, with one call for all clients after the other. */
-async function releasesAndCalls(host: Host, port: number, { keys, bytes }: Keys, bus: Bus) {
-  const args = [join(HERE, 'load.js'), '::1', port, keys, RELEASES, SIMULTANEOUS, bytes].map(String);
-  const end = new AbortController();
-  const load = host.run(process.execPath, args, { timeoutMs: LIMIT_MS }).finally(() => end.abort());
-  const calls: number[] = [];
-  while (!end.signal.aborted) calls.push(await allClientsMs(bus));
-  const { stdout, stderr } = await load;
-  const result = JSON.parse(stdout || '{}') as { ok?: number; p99?: number; faults?: string[] };
-  if (result.ok !== RELEASES || result.p99 === undefined)
-    throw new Error(`only ${result.ok} of ${RELEASES} releases: ${result.faults?.join(', ')} ${stderr}`);
-  return { p99Ms: result.p99, calls };
 }
 
 /** mandos-ctl with its list, from the start of the process to its end. */
@@ -164,72 +112,54 @@ async function monitorMs(host: Host): Promise<{ openMs: number; keysMs: number[]
   return { openMs, keysMs };
 }
 
-async function startMeasured(host: Host, clientsConf: string): Promise<{ child: Child; port: number }> {
-  const stateDirectory = mkdtempSync(join(host.runDirectory, 'state-'));
-  chmodSync(stateDirectory, 0o777); // it changes its user
-  const child = host.spawn(process.execPath, [
-    `--import=${join(HERE, 'event-loop-delay.js')}`,
-    MANDOS,
-    '--foreground',
-    '--debuglevel=INFO',
-    '--no-zeroconf',
-    '--port=0',
-    `--configdir=${writeServerConfig(host, clientsConf)}`,
-    `--statedir=${stateDirectory}`,
-  ]);
-  const listening = await child.waitForOutput(/listening on .*:(\d+)$/m);
-  return { child, port: Number(listening[1]) };
-}
-
-async function benchOperator(host: Host, keys: Keys): Promise<void> {
+export async function benchOperator(lan: Lan, keys: Keys, recorder: Recorder): Promise<void> {
+  const section = recorder.section('operator', `Operators: D-Bus and programs, ${CLIENTS} clients`);
+  const host = await lan.host('operator');
   const { address } = await startBus(host, { limits: BUS_LIMITS });
   const clientsConf = keys.section + fleetSections(CLIENTS - 1, keys.bytes);
-  const { child, port } = await startMeasured(host, clientsConf);
+  const { child } = await startOurs(host, { clientsConf, measuredBy: 'event-loop-delay.js' });
   const bus = await connectBus(address, { messageLimitBytes: MESSAGE_LIMIT_BYTES });
+  const list = async () => await allClientsMs(bus, CLIENTS);
   try {
     await sleep(SETTLE_MS);
     const idle = await whilePinging(host, child, async () => await sleep(QUIET_MS));
-    const quiet = await whilePinging(host, child, async () => await times(ROUNDS, () => allClientsMs(bus)));
-    row('GetManagedObjects, median', median(quiet.result), 'ms', ALL_TARGET_MS);
-    row(`… worst of ${ROUNDS}`, Math.max(...quiet.result), 'ms', ALL_TARGET_MS);
-    row("… the server's event loop late, at most", quiet.loopMs, 'ms', STALL_TARGET_MS);
-    row('… longest answer to a ping meanwhile', quiet.serverMs, 'ms', STALL_TARGET_MS);
-    row('… of the bus itself', quiet.busMs, 'ms');
-    row('… with no call at all', idle.serverMs, 'ms');
-    const busy = await whilePinging(host, child, async () => await releasesAndCalls(host, port, keys, bus));
-    const { p99Ms, calls } = busy.result;
-    row('release during such calls, p99', p99Ms, 'ms', RELEASE_P99_TARGET_MS);
-    row(`… GetManagedObjects, median of ${calls.length}`, median(calls), 'ms');
-    row("… the server's event loop late, at most", busy.loopMs, 'ms', STALL_TARGET_MS);
-    row('… longest answer to a ping meanwhile', busy.serverMs, 'ms');
-    row('… of the bus itself', busy.busMs, 'ms');
-    row(
-      'mandos-ctl, its list, median',
-      median(await times(ROUNDS, () => listMs(address))),
-      'ms',
-      LIST_TARGET_MS,
-    );
-    const { openMs, keysMs } = await monitorMs(host);
-    row('mandos-monitor, until it shows them', openMs, 'ms', SCREEN_TARGET_MS);
-    row(`… a key until it is drawn, median of ${KEYS}`, median(keysMs), 'ms', KEY_TARGET_MS);
-    row('… at most', Math.max(...keysMs), 'ms', KEY_TARGET_MS);
-    row('resident memory of the server', residentMb(child.pid).nowMb, 'MB');
-    row('… at most since the start', residentMb(child.pid).peakMb, 'MB');
+    const quiet = await whilePinging(host, child, async () => await times(ROUNDS, list));
+    section.figure('GetManagedObjects, median', median(quiet.result), 'ms', ALL_TARGET_MS);
+    section.figure(`… worst of ${ROUNDS}`, Math.max(...quiet.result), 'ms', ALL_TARGET_MS);
+    section.figure("… the server's event loop late, at most", quiet.loopMs, 'ms', STALL_TARGET_MS);
+    section.figure('… longest answer to a ping meanwhile', quiet.serverMs, 'ms', STALL_TARGET_MS);
+    section.figure('… of the bus itself', quiet.busMs, 'ms');
+    section.figure('… with no call at all', idle.serverMs, 'ms');
+    await benchPrograms(section, host, address);
+    section.figure('resident memory of the server', residentMb(child.pid).nowMb, 'MB');
+    section.figure('… at most since the start', residentMb(child.pid).peakMb, 'MB');
   } finally {
     bus.close();
   }
   await child.stop();
 }
 
-const hooks: (() => Promise<void>)[] = [];
-try {
-  const lan = await createLan({ after: hook => hooks.push(hook) });
-  const host = await lan.host('server');
-  const keys = await makeKeys(lan.directory, 'client', 'benchmark password');
-  say(`Operators, ${CLIENTS} clients, each checked every two minutes`);
-  say(`Load of the machine before: ${loadavg()[0]?.toFixed(1)} on ${cpus().length} cores`);
-  await benchOperator(host, keys);
-  say();
-} finally {
-  for (const hook of hooks) await hook();
+async function benchPrograms(section: SectionRecorder, host: Host, address: string): Promise<void> {
+  const lists = await times(ROUNDS, () => listMs(address));
+  section.figure('mandos-ctl, its list, median', median(lists), 'ms', LIST_TARGET_MS);
+  const { openMs, keysMs } = await monitorMs(host);
+  section.figure('mandos-monitor, until it shows them', openMs, 'ms', SCREEN_TARGET_MS);
+  section.figure(`… a key until it is drawn, median of ${KEYS}`, median(keysMs), 'ms', KEY_TARGET_MS);
+  section.figure('… at most', Math.max(...keysMs), 'ms', KEY_TARGET_MS);
+  section.charts.push({
+    file: 'operator',
+    title: `What operators wait for, ${CLIENTS} clients`,
+    panels: [
+      {
+        kind: 'bars',
+        title: 'ms',
+        bars: [
+          ...section.figures.filter(({ what }) => what === 'GetManagedObjects, median'),
+          { what: 'mandos-ctl, its list', value: median(lists) },
+          { what: 'mandos-monitor, until it shows them', value: openMs },
+          { what: '… a key until it is drawn', value: median(keysMs) },
+        ].map(({ what, value }) => ({ label: what, value })),
+      },
+    ],
+  });
 }

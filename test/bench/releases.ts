@@ -1,0 +1,156 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Host, Lan } from '../support/namespace.js';
+import { startBus, startRealMandos, writeServerConfig } from '../support/peers.js';
+import type { Keys } from '../support/programs.js';
+import { pinServer } from './cores.js';
+import { fleetSections, HARDLY_CHECKED } from './fleet.js';
+import type { LoadProgram } from './load-run.js';
+import { buildProgram, CAN_BUILD } from './native.js';
+import { treeCpuMs } from './process-figures.js';
+import type { Recorder } from './results.js';
+import { settled, startOurs } from './servers.js';
+import { median } from './statistics.js';
+
+/** What a release costs this server, the original, and a server that does nothing else: the same load for each in turn. */
+const ROUNDS = 5;
+const SIMULTANEOUS = 8;
+/** The original's are as many as take some seconds. */
+const RELEASES = { fast: 4_000, original: 300 };
+/** Until V8 has compiled what is used often. */
+const WARM_UP_RELEASES = 4_000;
+const WORKERS = [1, 2];
+const CLIENTS = [10, 10_000, 100_000];
+/** With 10,000 it takes minutes to start, and gigabytes. */
+const ORIGINAL_CLIENTS = [10, 1_000];
+
+const LIMIT_TARGET = 1.35;
+const WORKERS_TARGET = 1.15;
+const ORIGINAL_TARGET = 0.1;
+const LIMIT = 'C, nothing but the protocol';
+
+interface Contender {
+  readonly name: string;
+  readonly host: Host;
+  readonly pid: number;
+  readonly port: number;
+  readonly releases: number;
+}
+
+interface Round {
+  readonly cpuMs: number;
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const ours = (workers: number, clients: number) =>
+  `mandos-ts, ${workers} worker${workers > 1 ? 's' : ''}, ${clients} clients`;
+const original = (clients: number) => `Mandos 1.8.16, ${clients} clients`;
+
+export async function benchReleases(lan: Lan, keys: Keys, load: LoadProgram, recorder: Recorder) {
+  const section = recorder.section(
+    'releases',
+    `Releases: ${ROUNDS} interleaved rounds, median; ${SIMULTANEOUS} at a time`,
+  );
+  section.note(`load by ${load.name}; the server on one core, the load on another`);
+  if (!CAN_BUILD) section.note('no C server beside it: that needs gcc and libgnutls28-dev');
+  const contenders = await startAll(lan, keys, load);
+  const rounds = new Map(contenders.map(({ name }) => [name, [] as Round[]]));
+  for (let i = 0; i < ROUNDS; i++) {
+    for (const contender of contenders) rounds.get(contender.name)?.push(await measure(contender, load));
+  }
+  const of = (name: string, field: keyof Round) =>
+    median((rounds.get(name) ?? []).map(round => round[field]));
+  const fields = ['cpuMs', 'perSecond', 'p50', 'p99'] as const;
+  section.setTable({
+    columns: ['CPU ms each', 'a second', 'p50 ms', 'p99 ms'],
+    rows: contenders.map(({ name }) => ({ name, values: fields.map(field => of(name, field)) })),
+  });
+  const ratio = (what: string, a: string, b: string, target: number) =>
+    section.figure(what, of(a, 'cpuMs') / of(b, 'cpuMs'), 'times', target);
+  for (const clients of CAN_BUILD ? CLIENTS : []) {
+    ratio(`CPU of the C server's, ${clients} clients`, ours(1, clients), LIMIT, LIMIT_TARGET);
+  }
+  for (const clients of CLIENTS) {
+    ratio(
+      `CPU of 2 workers, of that of 1, ${clients} clients`,
+      ours(2, clients),
+      ours(1, clients),
+      WORKERS_TARGET,
+    );
+  }
+  ratio("CPU of the original's, 10 clients", ours(1, 10), original(10), ORIGINAL_TARGET);
+  const panel = (title: string, field: keyof Round) => ({
+    kind: 'bars' as const,
+    title,
+    bars: contenders.map(({ name }) => ({ label: name, value: of(name, field) })),
+  });
+  section.charts.push({
+    file: 'releases',
+    title: 'Releases of a secret',
+    panels: [
+      panel('CPU of one release, ms', 'cpuMs'),
+      panel('releases a second, server on one core', 'perSecond'),
+      panel(`99 of 100 take at most, ms (${SIMULTANEOUS} at a time)`, 'p99'),
+    ],
+  });
+  await Promise.all(contenders.map(({ host }) => host.stopAll()));
+}
+
+/** Each has a host and a bus of its own. They all run from here on, but only the one that is measured has work. */
+async function startAll(lan: Lan, keys: Keys, load: LoadProgram): Promise<Contender[]> {
+  const clientsConf = new Map(
+    CLIENTS.concat(ORIGINAL_CLIENTS).map(clients => [
+      clients,
+      HARDLY_CHECKED + keys.section + fleetSections(clients - 1, keys.bytes),
+    ]),
+  );
+  const contenders: Contender[] = [];
+  const add = async (name: string, releases: number, start: (host: Host) => Promise<[number, number]>) => {
+    const host = await lan.host(`server${contenders.length}`);
+    await startBus(host);
+    const [pid, port] = await start(host);
+    await settled(pid);
+    pinServer(pid);
+    contenders.push({ name, host, pid, port, releases });
+  };
+  if (CAN_BUILD) await add(LIMIT, RELEASES.fast, host => startLimit(host, keys, load));
+  for (const workers of WORKERS) {
+    for (const clients of CLIENTS) {
+      await add(ours(workers, clients), RELEASES.fast, async host => {
+        const { child, port } = await startOurs(host, {
+          clientsConf: clientsConf.get(clients) ?? '',
+          workers,
+        });
+        await load.run(host, port, { releases: WARM_UP_RELEASES, simultaneous: SIMULTANEOUS });
+        return [child.pid, port];
+      });
+    }
+  }
+  for (const clients of ORIGINAL_CLIENTS) {
+    await add(original(clients), RELEASES.original, async host => {
+      const configDirectory = writeServerConfig(host, clientsConf.get(clients) ?? '');
+      const args = ['--no-zeroconf', '--port=4711'];
+      const { child, port } = await startRealMandos(host, { configDirectory, args });
+      return [child.pid, port];
+    });
+  }
+  return contenders;
+}
+
+async function startLimit(host: Host, keys: Keys, load: LoadProgram): Promise<[number, number]> {
+  const program = await buildProgram('limit-server', host.runDirectory);
+  const keyIdFile = join(host.runDirectory, 'key-ids');
+  const [, keyId = ''] = /^key_id = (.*)$/m.exec(keys.section) ?? [];
+  writeFileSync(keyIdFile, `${keyId}\n`);
+  const child = host.spawn(program, [load.secretFile, keyIdFile]);
+  const [, port] = await child.waitForOutput(/^listening on .*:(\d+)$/m);
+  return [child.pid, Number(port)];
+}
+
+async function measure({ host, pid, port, releases }: Contender, load: LoadProgram): Promise<Round> {
+  const beforeMs = treeCpuMs(pid);
+  const { seconds, p50, p99 } = await load.run(host, port, { releases, simultaneous: SIMULTANEOUS });
+  return { cpuMs: (treeCpuMs(pid) - beforeMs) / releases, perSecond: releases / seconds, p50, p99 };
+}
