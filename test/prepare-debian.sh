@@ -8,6 +8,7 @@ packages=(
   mandos avahi-daemon avahi-utils dbus iproute2 gnupg gnutls-bin cryptsetup-bin fping openssh-client openssh-server
   openssl gcc libc6-dev libgnutls28-dev tmux util-linux bsdutils python3 python3-urwid procps man-db strace systemd zsh
   cpio zstd xz-utils lz4 bzip2 lzop binutils busybox shellcheck lintian debootstrap dpkg-dev
+  faketime e2fsprogs
   qemu-system-x86 qemu-utils openvpn wireguard-tools wireguard-go wpasupplicant hostapd klibc-utils kmod
   libavahi-core7 libgpgme11 libnl-route-3-200 # the original's client is linked with these
 )

@@ -1,0 +1,224 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Program } from '../interop/scene.js';
+import type { Child } from '../support/child.js';
+import type { Cleanup } from '../support/namespace.js';
+import { INTRUDERS, passwordOf } from './identities.js';
+import type { Identities, Times } from './identities.js';
+import type { ClientView } from './site.js';
+import { Site } from './site.js';
+
+/** How long after a fault everything has to be in order again. Generous, as machines that run tests may be slow. */
+const RECOVERY_LIMIT_MS = 90_000;
+/** How often a state that nothing announces is looked at. */
+const POLL_MS = 200;
+/** Descriptors that may be more than before: what is under way at the moment of counting. */
+const SPARE_DESCRIPTORS = 3;
+
+/** Something that goes wrong, and is put right again. */
+export interface Fault {
+  /** In a table: what is wrong. */
+  readonly name: string;
+  /** How long it lasts. */
+  readonly holdMs: number;
+  readonly disk?: 'ext4';
+  readonly hasClock?: boolean;
+  readonly times?: Times;
+  /** Clients that ask while it lasts. Default: one. */
+  readonly clients?: number;
+  /** Programs that it can happen to. Default: both. */
+  readonly programs?: readonly Program[];
+  readonly apply: (site: Site) => Promise<void>;
+  readonly undo: (site: Site) => Promise<void>;
+  /** While it lasts, at the end of that. */
+  readonly during?: (site: Site, report: Report) => Promise<void>;
+  /** When it is over, before anything else is looked at. */
+  readonly after?: (site: Site, report: Report) => Promise<void>;
+}
+
+/** What became of a fault. Times are measured on a machine that does much else: they say how it went, no more. */
+export interface Report {
+  readonly fault: string;
+  readonly program: Program;
+  /** What must not be. */
+  readonly problems: string[];
+  readonly notes: string[];
+  /** Clients that asked while it lasted. */
+  clients: number;
+  /** Seconds from the beginning of the fault until they had their password, of those that got it before its end. */
+  readonly duringSeconds: number[];
+  /** What became of an operator's decision that was made meanwhile. */
+  decision?: string;
+  /** Seconds from the end of the fault until the others, that went on asking, had all theirs. */
+  waitingSeconds?: number;
+  /** Until one that asked anew had it. */
+  unlockSeconds?: number;
+  /** Until checks went on. */
+  checkSeconds?: number;
+}
+
+/**
+ * Lets a fault happen to a server and its clients, and looks whether what must hold held: nothing that was acknowledged
+ * is lost, nobody gets a password who must not, and everything is in order again by itself.
+ */
+export async function endure(
+  t: Cleanup,
+  program: Program,
+  fault: Fault,
+  identities: Identities,
+): Promise<Report> {
+  const report = emptyReport(program, fault);
+  const site = await Site.open(t, {
+    program,
+    identities,
+    ...(fault.disk && { disk: fault.disk }),
+    ...(fault.hasClock && { hasClock: true }),
+    ...(fault.times && { times: fault.times }),
+  });
+  await site.waitForAnnounced();
+  await withinLimit(() => allChecked(site), RECOVERY_LIMIT_MS, 'first checks');
+  const problem = (text: string) => void report.problems.push(text);
+  for (const args of [
+    ['--disable', 'kept'],
+    ['--remove', 'gone'],
+    ['--timeout=PT7M', 'late'],
+  ]) {
+    const { status, stderr } = await site.operate(...args);
+    if (status !== 0) throw new Error(`${args.join(' ')}: status ${status}: ${stderr}`);
+  }
+  await assertUnlock(site.ask('web'));
+  const intruders = INTRUDERS.map(name => ({ name, child: site.ask(name) }));
+  const before = site.resources();
+  const server = site.mandos;
+
+  const beginMs = performance.now();
+  await fault.apply(site);
+  const waiting = Array.from({ length: report.clients }, () => site.ask('web'));
+  const unlockedSeconds: number[] = [];
+  for (const client of waiting) {
+    void client.exited.then(({ code }) => code === 0 && unlockedSeconds.push(secondsSince(beginMs)));
+  }
+  const isDecided = site.operate('--disable', 'late').then(({ status, stderr }) => {
+    report.decision = status === 0 ? 'done' : status === 124 ? 'no answer' : `refused: ${lastLine(stderr)}`;
+    return status === 0;
+  });
+  await sleep(fault.holdMs);
+  await fault.during?.(site, report);
+  report.duringSeconds.push(...unlockedSeconds);
+  await fault.undo(site);
+  const endMs = performance.now();
+  if (site.mandos === server && !site.isServing()) {
+    const { code, signal } = await server.exited;
+    problem(`the server ended (${signal ?? `status ${code}`}), and was started again as systemd does`);
+    await site.startMandos();
+  }
+  await fault.after?.(site, report);
+
+  await tryTo(problem, 'a client that asked meanwhile gets no password', async () => {
+    await Promise.all(waiting.map(assertUnlock));
+    if (report.duringSeconds.length < waiting.length) report.waitingSeconds = secondsSince(endMs);
+  });
+  await tryTo(problem, 'a client that asks afterwards gets no password', async () => {
+    await assertUnlock(site.ask('web'));
+    report.unlockSeconds = secondsSince(endMs);
+  });
+  await tryTo(problem, 'checks do not go on', async () => {
+    const { web: first } = await withinLimit(() => site.clients(), RECOVERY_LIMIT_MS, 'clients on D-Bus');
+    const isNewer = async () => {
+      const seen = (await site.clients())?.['web']?.LastCheckedOK;
+      return seen !== undefined && seen !== first?.LastCheckedOK;
+    };
+    await withinLimit(isNewer, RECOVERY_LIMIT_MS, 'another check');
+    report.checkSeconds = secondsSince(endMs);
+  });
+  const expected = { isLateDisabled: await isDecided };
+  await tryTo(problem, 'mandos-ctl', async () => compare(await site.clients(), expected, report, ''));
+  await tryTo(problem, 'left behind', async () => {
+    if (site.mandos !== server) return;
+    const isTidy = () => {
+      const now = site.resources();
+      const isMore =
+        now.processes > before.processes || now.descriptors > before.descriptors + SPARE_DESCRIPTORS;
+      return Promise.resolve(!isMore);
+    };
+    await withinLimit(
+      isTidy,
+      RECOVERY_LIMIT_MS,
+      `${JSON.stringify(before)} is ${JSON.stringify(site.resources())}`,
+    );
+  });
+  await tryTo(problem, 'restart', async () => {
+    const { killed, exit } = await site.stopMandos();
+    if (killed) report.notes.push('it did not end on SIGTERM');
+    else if (exit.code !== 0) problem(`it ended with ${exit.signal ?? `status ${exit.code}`}`);
+    await site.startMandos();
+    const clients = await withinLimit(() => site.clients(), RECOVERY_LIMIT_MS, 'clients on D-Bus');
+    compare(clients, expected, report, ' after a restart');
+  });
+  for (const { name, child } of intruders) {
+    if (child.stdoutBytes.length > 0) problem(`${name} got a password`);
+    child.kill();
+  }
+  return report;
+}
+
+/** Of a fault that nothing is known of yet. */
+export function emptyReport(program: Program, { name, clients = 1 }: Fault): Report {
+  return { fault: name, program, problems: [], notes: [], clients, duringSeconds: [] };
+}
+
+/** What the operator was told is so, and nobody else is out of service. */
+function compare(
+  clients: Readonly<Record<string, ClientView>> | undefined,
+  { isLateDisabled }: { isLateDisabled: boolean },
+  { problems, program }: Report,
+  when: string,
+): void {
+  const say = (text: string) => void problems.push(`${text}${when}`);
+  if (!clients) return say('mandos-ctl gets no answer');
+  if (clients['kept']?.Enabled !== false) say('an acknowledged disabling is lost');
+  // The original's configuration brings those back that were removed.
+  if (clients['gone'] && (program === 'ours' || when === '')) say('an acknowledged removal is lost');
+  if (clients['late']?.Timeout !== 420_000) say('an acknowledged setting is lost');
+  if (isLateDisabled && clients['late']?.Enabled !== false) say('a disabling acknowledged meanwhile is lost');
+  if (clients['off']?.Enabled !== false) say('a client is enabled that the configuration disables');
+  for (const name of ['web', 'denied']) if (clients[name]?.Enabled !== true) say(`${name} is disabled`);
+}
+
+/** Whether the first check of each client that is in service has succeeded. */
+async function allChecked(site: Site): Promise<boolean> {
+  const clients = Object.values((await site.clients()) ?? {});
+  return clients.length > 0 && clients.every(client => !client.Enabled || client.LastCheckedOK !== '');
+}
+
+/** @throws Error when the client does not get its password in time, or another one */
+export async function assertUnlock(client: Child): Promise<void> {
+  const { code } = await client.waitForExit(RECOVERY_LIMIT_MS).finally(() => client.kill());
+  if (code !== 0 || client.stdout !== passwordOf('web')) throw new Error(`status ${code}: ${client.tail()}`);
+}
+
+/** @throws Error that names `what` when there is nothing true in time */
+export async function withinLimit<T>(
+  look: () => Promise<T | undefined>,
+  limitMs: number,
+  what: string,
+): Promise<NonNullable<T>> {
+  for (const endMs = performance.now() + limitMs; performance.now() < endMs; await sleep(POLL_MS)) {
+    const found = await look();
+    if (found) return found;
+  }
+  throw new Error(`${what}: not within ${limitMs / 1000} s`);
+}
+
+async function tryTo(problem: (text: string) => void, what: string, run: () => Promise<void>): Promise<void> {
+  await run().catch((error: unknown) =>
+    problem(`${what}: ${error instanceof Error ? error.message : String(error)}`),
+  );
+}
+
+function secondsSince(startMs: number): number {
+  return Math.round((performance.now() - startMs) / 100) / 10;
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? '';
+}
