@@ -13,6 +13,7 @@ export const PROGRAM: Program = {
   usage: [
     '[OPTION]...',
     '--check [--configdir=DIRECTORY]',
+    '--explain=CLIENT [--configdir=DIRECTORY] [--statedir=DIRECTORY]',
     '--import-state=FILE [--configdir=DIRECTORY] [--statedir=DIRECTORY]',
     '--export-state=FILE [--configdir=DIRECTORY] [--statedir=DIRECTORY]',
     '--take-over|--hand-over [--configdir=DIRECTORY] [--statedir=DIRECTORY]',
@@ -39,6 +40,13 @@ export const PROGRAM: Program = {
     {
       name: 'check',
       help: 'Check mandos.conf, clients.conf and clients.d, report everything that is wrong, and exit',
+    },
+    {
+      name: 'explain',
+      argument: 'CLIENT',
+      help:
+        'Say of every condition whether it is met for this client to get its password, and exit; ' +
+        'CLIENT is its name, or its key ID or fingerprint',
     },
     {
       name: 'import-state',

@@ -19,7 +19,7 @@ import { catchSignals } from './signals.js';
 const EXIT_USAGE = 2;
 
 /** Options that do something else than serve. */
-const ACTIONS = ['check', 'import-state', 'export-state', 'take-over', 'hand-over'];
+const ACTIONS = ['check', 'explain', 'import-state', 'export-state', 'take-over', 'hand-over'];
 
 const child = background();
 
@@ -35,6 +35,11 @@ async function main(argv: readonly string[]): Promise<void> {
     const { text, exitStatus } = checkConfig(values, systemFiles);
     printOut(text);
     process.exitCode = exitStatus;
+    return;
+  }
+  if (values.has('explain')) {
+    const { runExplain } = await import('./explain/run-explain.js');
+    process.exitCode = await runExplain(values);
     return;
   }
   keepYoungHeapSmall();

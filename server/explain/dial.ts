@@ -1,0 +1,42 @@
+import { connect } from 'node:net';
+import { describeError } from '../../common/errors.js';
+import type { IpAddress, NetworkInterface } from '../../common/network-interfaces.js';
+import type { Dial } from './facts.js';
+
+/** This host answers itself at once. */
+const DIAL_LIMIT_MS = 3_000;
+/** Addresses that are tried: a host has a few on each of a few interfaces. */
+const MOST_DIALS = 16;
+
+/**
+ * The addresses of this host at which a server should take connections.
+ * @param address that it listens on
+ */
+export function addressesToDial(interfaces: readonly NetworkInterface[], address: string): string[] {
+  const isOpen = address === '::' || address === '0.0.0.0';
+  const outside = interfaces.filter(({ running, loopback }) => running && (!loopback || !isOpen));
+  const own = outside.flatMap(({ addresses }) => addresses).filter(candidate => isServed(candidate, address));
+  return [...new Set(own.map(({ scoped }) => scoped))].slice(0, MOST_DIALS);
+}
+
+function isServed({ family, address: own, tentative }: IpAddress, address: string): boolean {
+  if (tentative) return false;
+  if (address === '::') return true;
+  if (address === '0.0.0.0') return family === 'ipv4';
+  return own === address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+}
+
+/** Connects and leaves again: the server sees that as a connection that has ended before its greeting. */
+export function dial(address: string, port: number): Promise<Dial> {
+  return new Promise(resolve => {
+    const socket = connect({ host: address, port });
+    const end = (fault: string | undefined) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve({ address, fault });
+    };
+    const timer = setTimeout(() => end(`no answer in ${DIAL_LIMIT_MS / 1000} s`), DIAL_LIMIT_MS);
+    socket.once('connect', () => end(undefined));
+    socket.on('error', error => end(describeError(error)));
+  });
+}

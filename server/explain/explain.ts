@@ -1,0 +1,24 @@
+import type { Chapter } from '../../common/explanation.js';
+import {
+  approvalFindings,
+  checkFindings,
+  enabledFindings,
+  identityFindings,
+  secretFindings,
+} from './client-findings.js';
+import type { Facts } from './facts.js';
+import { networkFindings } from './network-findings.js';
+import { configurationFindings, serverFindings } from './server-findings.js';
+
+/** Every condition of a release and how it stands, in the order in which a request meets them. Pure. */
+export function explain(facts: Facts): Chapter[] {
+  return [
+    { title: 'Configuration', findings: configurationFindings(facts) },
+    { title: 'Server', findings: serverFindings(facts) },
+    { title: 'Network', findings: networkFindings(facts) },
+    { title: 'Client', findings: [...identityFindings(facts), ...enabledFindings(facts)] },
+    { title: 'Checks', findings: checkFindings(facts) },
+    { title: 'Approval', findings: approvalFindings(facts) },
+    { title: 'Secret', findings: secretFindings(facts) },
+  ];
+}
