@@ -171,8 +171,7 @@ export function bindSocket(fd: number, sockaddr: Uint8Array): void {
 }
 
 const RLIMIT_CORE = 4;
-/** prlimit(2) with `struct rlimit64`, the same on machines of 32 and of 64 bits. */
-export const prlimit64 = declare<(pid: number, resource: number, limits: Uint8Array, old: null) => number>(
+const prlimit64 = declare<(pid: number, resource: number, limits: Uint8Array, old: null) => number>(
   'int prlimit64(int pid, int resource, void *limits, void *old)',
 );
 
@@ -182,6 +181,7 @@ export const prlimit64 = declare<(pid: number, resource: number, limits: Uint8Ar
  * @returns whether the system has agreed
  */
 export function disableCoreDumps(): boolean {
+  // struct rlimit64, the same on machines of 32 and of 64 bits.
   const limits = Buffer.alloc(16);
   limits.writeBigUInt64LE(1n, 0);
   limits.writeBigUInt64LE(1n, 8);
