@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { findServiceUser, systemServiceUser } from '../../../server/host/service-user.js';
@@ -177,6 +177,74 @@ test(
     );
     assert.equal((await script.waitForExit()).code, 0, script.tail());
     assert.equal(script.stdout, '"PRIVILEGES"\n');
+  },
+);
+
+/** Runs a script as the user, with these capabilities from the start, as a unit with User= and AmbientCapabilities=. */
+async function runWithAmbient(t: TestContext, capabilities: string, text: string): Promise<Child> {
+  const sets = [`--inh-caps=${capabilities}`, `--ambient-caps=${capabilities}`];
+  const user = [`--reuid=${USER.uid}`, `--regid=${USER.gid}`, '--clear-groups', ...sets];
+  const command = [...user, process.execPath, '--input-type=module', '-e', `${PRELUDE}\n${text}`];
+  const script = startScript(
+    t,
+    `import { execFileSync } from 'node:child_process';
+    execFileSync('setpriv', ${JSON.stringify(command)}, { stdio: 'inherit' });`,
+  );
+  assert.equal((await script.waitForExit()).code, 0, script.tail());
+  return script;
+}
+
+const NET_RAW = '0000000000002000';
+const NET_RAW_READ_SEARCH = '0000000000002004';
+
+test(
+  'started as the user with capabilities: they are out of force, and children have only what ping needs',
+  requires('root', 'setpriv'),
+  async t => {
+    const file = join(temporaryDirectory(t), 'clients.conf');
+    writeFileSync(file, 'for root only', { mode: 0o600 });
+    chmodSync(dirname(file), 0o700);
+    const script = await runWithAmbient(
+      t,
+      '+dac_read_search,+net_raw,+net_bind_service,+syslog',
+      `const read = () => fs.readFileSync(${JSON.stringify(file)}, 'utf8');
+      const status = () => execFileSync('cat', ['/proc/self/status'], { encoding: 'utf8' });
+      show(read());
+      const access = drop();
+      show(attempt(read));
+      show(access(read));
+      show(attempt(read));
+      show(fs.readFileSync('/proc/self/status', 'utf8'));
+      show(status());
+      show(access(status));
+      show(fs.statSync('/proc/self/environ').uid);`,
+    );
+    const shown = script.stdout
+      .split('\n')
+      .slice(0, -1)
+      .map(line => JSON.parse(line) as string);
+    assert.deepEqual(shown.slice(0, 4), ['for root only', 'EACCES', 'for root only', 'EACCES']);
+    const sets = (text: string) =>
+      ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'].map(set => statusOf(text).get(set));
+    assert.deepEqual(sets(shown[4] ?? ''), [NET_RAW, NET_RAW_READ_SEARCH, NONE, NET_RAW]);
+    for (const text of shown.slice(5, 7)) assert.deepEqual(sets(text), [NET_RAW, NET_RAW, NET_RAW, NET_RAW]);
+    assert.equal(shown[7], 0);
+    assert.match(script.stderr, /^mandos: debug: not started as root: capabilities are out of force$/m);
+    assert.doesNotMatch(script.stderr, /a reload can read only/);
+  },
+);
+
+test(
+  'started as the user without the capability for it, a reload reads what the user can, and that is said',
+  requires('root', 'setpriv'),
+  async t => {
+    const script = await runWithAmbient(
+      t,
+      '+net_raw',
+      `show(drop()(() => attempt(() => fs.readFileSync('/etc/shadow'))));`,
+    );
+    assert.equal(script.stdout, '"EACCES"\n');
+    assert.match(script.stderr, /a reload can read only what its user can/);
   },
 );
 
