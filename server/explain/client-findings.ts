@@ -35,7 +35,7 @@ export function identityFindings(facts: Facts): Finding[] {
 }
 
 function presenceFinding({ configuration }: Facts, subject: SubjectFacts): Finding {
-  const { name, client, configured, removed, stateFault, source } = subject;
+  const { name, client, configured, added, removed, stateFault, source } = subject;
   if (stateFault !== undefined) return problem(stateFault, 'the server does not start like this');
   if (removed) {
     const advice =
@@ -51,7 +51,7 @@ function presenceFinding({ configuration }: Facts, subject: SubjectFacts): Findi
   }
   if (source === 'state') return ok(`the server will have ${name} when it starts`);
   if (configured || configuration.forbidden.length > 0) return ok(`the server has ${name}`);
-  return client.configured === undefined
+  return added
     ? ok(`the server has ${name}, which was added at run time`)
     : note(`the server has ${name}, which no file names any more: it goes at the next reload`);
 }

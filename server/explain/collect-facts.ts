@@ -40,10 +40,11 @@ export async function collectFacts(word: string, values: OptionValues): Promise<
   const bus = await systemBus();
   try {
     const answer = bus && (await askBus(bus));
+    const state = answer?.server ? undefined : readState(values);
+    const pid = answer?.pid ?? (state?.kind === 'in-use' ? state.pid : undefined);
     // What the server was started with counts, as far as this was not told otherwise.
-    const started = answer?.pid === undefined ? new Map() : startedWith(answer.pid);
+    const started = pid === undefined ? new Map() : startedWith(pid);
     const configuration = readConfiguration(new Map([...started, ...values]));
-    const state = answer?.server ? undefined : readState(configuration);
     const server = answer?.server ?? serverWithoutBus(state);
     const { subject, meant } = await findSubject(word, { configuration, bus, answer, state, nowMs });
     const client = subject?.client;
@@ -82,8 +83,8 @@ function isForbidden(path: string): boolean {
   }
 }
 
-function readState({ options }: ConfigurationFacts): StoredState {
-  return readStoredState(options.stateDirectory);
+function readState(values: OptionValues): StoredState {
+  return readStoredState(loadOptions(values, systemFiles).options.stateDirectory);
 }
 
 function serverWithoutBus(state: StoredState | undefined): ServerFacts {
@@ -125,9 +126,7 @@ async function findInServer(
   const read = async (path: string): Promise<Client | undefined> => {
     const properties = await readLiveClient(bus, path);
     if (!properties) return undefined;
-    const client = liveClient(properties, configured(String(properties.get('Name'))));
-    // One that the files have by now too has still been added.
-    return answer.added.includes(path) ? { ...client, configured: undefined } : client;
+    return liveClient(properties, configured(String(properties.get('Name'))));
   };
   // What the server goes by comes before what the files say.
   const live = [await read(pathOf(word))].filter(client => client?.settings.name === word);
@@ -150,6 +149,7 @@ async function findInServer(
       configured: configured(name),
       client: isThis ? client : undefined,
       source: 'server',
+      added: answer.added.includes(pathOf(name)),
       removed: false,
       stateFault: undefined,
     },
@@ -174,6 +174,7 @@ function findInState(word: string, { configuration, state, nowMs }: Sources): Su
     configured: configuration.clients.find(settings => settings.name === name),
     client: isKnown ? clients.find(({ settings }) => settings.name === name) : undefined,
     source: isKnown ? 'state' : 'nowhere',
+    added: false,
     removed: removed.includes(name),
     stateFault: state?.kind === 'fault' ? state.reason : undefined,
   };

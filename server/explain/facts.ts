@@ -41,6 +41,8 @@ export interface SubjectFacts {
   readonly client: Client | undefined;
   /** Where `client` was looked for: not at all, when the server does not show it. */
   readonly source: 'server' | 'state' | 'nowhere';
+  /** To the running server, at run time: no file need name it. */
+  readonly added: boolean;
   /** The stored state has it as removed by an operator. */
   readonly removed: boolean;
   /** Why the stored state cannot be read. */

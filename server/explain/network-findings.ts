@@ -143,6 +143,10 @@ function permissionFindings({ configuration: { options }, subject }: Facts): Fin
 function zeroconfFindings({ network, configuration: { options }, server }: Facts): Finding[] {
   const { port, heardOn, announcements, avahi } = network;
   if (server.kind === 'none') return [];
+  const others = announcements.map(service => `"${service.instance}" port ${service.port}`);
+  if (port === undefined && others.length > 0) {
+    return [unknown(`announced here: ${listed(others, NAMED)}; whether that is this server is not known`)];
+  }
   const own = announcements.find(service => service.port === port);
   if (own) {
     const by = avahi ? 'by Avahi' : 'by the server itself';
@@ -154,7 +158,6 @@ function zeroconfFindings({ network, configuration: { options }, server }: Facts
   if (heardOn === undefined || heardOn.length === 0) {
     return [unknown('whether the server is announced was not tried: no network interface can be used')];
   }
-  const others = announcements.map(service => `"${service.instance}" port ${service.port}`);
   const rest = others.length === 0 ? '' : ` (found: ${listed(others, NAMED)})`;
   const text = `the server is not found by Zeroconf (_mandos._tcp) on ${listed(heardOn, NAMED)}${rest}`;
   const cause = avahi ? 'the log of avahi-daemon and of the server' : "the server's log";
