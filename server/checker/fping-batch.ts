@@ -2,6 +2,8 @@ import { isIP } from 'node:net';
 import { describeError } from '../../common/errors.js';
 import type { Log } from '../../common/log.js';
 import type { CheckOutcome } from '../client/client.js';
+import type { CheckerSlots } from './checker-slots.js';
+import type { FpingRun } from './fping.js';
 import { HOSTS_MAX, runFping } from './fping.js';
 import { HostCheck, Lane } from './lane.js';
 import type { RunningCheck } from './running-check.js';
@@ -35,6 +37,7 @@ const PLAIN_HOST = /^[\w.:%-]{1,255}$/;
 export class FpingBatch {
   readonly #log: Log;
   readonly #shell: ShellRunner;
+  readonly #slots: CheckerSlots;
   // Apart, so that no address waits while fping resolves names.
   readonly #addresses = this.#laneForMany();
   readonly #names = this.#laneForMany();
@@ -49,9 +52,11 @@ export class FpingBatch {
   /** Why it cannot be run, as the log says. */
   #problem: string | undefined;
 
-  constructor(log: Log, shell: ShellRunner) {
+  /** @param slots for the processes that ask many hosts; `shell` has its own, or the same */
+  constructor(log: Log, shell: ShellRunner, slots: CheckerSlots) {
     this.#log = log;
     this.#shell = shell;
+    this.#slots = slots;
   }
 
   /**
@@ -73,20 +78,8 @@ export class FpingBatch {
 
   async #askTogether(checks: readonly HostCheck[]): Promise<void> {
     const open = new Set(checks);
-    const run = runFping([...new Set(checks.map(check => check.host))], host => {
-      for (const check of open) {
-        if (check.host !== host) continue;
-        open.delete(check);
-        check.settle({ kind: 'exited', status: 0 });
-      }
-    });
-    for (const check of checks) {
-      check.onStop = () => {
-        open.delete(check);
-        check.settleStopped();
-        if (open.size === 0) run.stop();
-      };
-    }
+    const run = await this.#runTogether(open);
+    if (!run) return;
     const { statuses, late, error } = await run.done;
     const unusable = unusableOutcome(error);
     this.#report(describeProblem(error, unusable));
@@ -101,16 +94,48 @@ export class FpingBatch {
     }
   }
 
+  /**
+   * Asks for those that are open when it is their turn; a check that has its answer, or is stopped, is open no more.
+   * @returns undefined when all were stopped before
+   */
+  #runTogether(open: Set<HostCheck>): Promise<FpingRun | undefined> {
+    return new Promise(resolve => {
+      let run: FpingRun | undefined;
+      const onAlive = (host: string) => {
+        for (const check of open) {
+          if (check.host !== host) continue;
+          open.delete(check);
+          check.settle({ kind: 'exited', status: 0 });
+        }
+      };
+      const leave = this.#slots.take(release => {
+        run = runFping([...new Set(Array.from(open, check => check.host))], onAlive);
+        void run.done.then(release);
+        resolve(run);
+      });
+      for (const check of open) {
+        check.onStop = () => {
+          open.delete(check);
+          check.settleStopped();
+          if (open.size > 0) return;
+          run?.stop();
+          leave();
+          resolve(undefined);
+        };
+      }
+    });
+  }
+
   async #askAlone(checks: readonly HostCheck[]): Promise<void> {
     for (const check of checks) {
-      const startMs = performance.now();
       const run = this.#shell.run(check.command, check.name);
       check.onStop = () => run.stop();
       const outcome = await run.done;
       const isExplained = run.isExplained === true || this.#problem !== undefined;
       if (isExplained && notRunReason(outcome) !== undefined) check.settleUnusable(outcome);
       else check.settle(outcome);
-      if (outcome.kind === 'exited' && performance.now() - startMs < QUICK_MS) this.#slow.delete(check.host);
+      const tookMs = performance.now() - (run.startedMs ?? -Infinity);
+      if (outcome.kind === 'exited' && tookMs < QUICK_MS) this.#slow.delete(check.host);
     }
   }
 

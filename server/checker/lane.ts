@@ -1,13 +1,10 @@
-import { constants } from 'node:os';
 import { expandChecker } from '../client/checker-expansion.js';
 import type { CheckOutcome } from '../client/client.js';
 import type { RunningCheck } from './running-check.js';
+import { STOPPED } from './running-check.js';
 
 /** The checker whose runs can be joined: the default of mandos-clients.conf(5), after start-time expansion. */
 export const FPING_CHECKER = 'fping -q -- %(host)s';
-
-/** How a check ends that is stopped while it has no process of its own. */
-const STOPPED: CheckOutcome = { kind: 'killed', signal: constants.signals.SIGTERM };
 
 /** A check of a client's host by FPING_CHECKER, whoever makes it. */
 export class HostCheck implements RunningCheck {

@@ -1,9 +1,13 @@
+import { constants } from 'node:os';
 import type { CheckOutcome } from '../client/client.js';
 
 /** How long a checker that is told to end may take to tidy up: the whole server has a second to stop. */
 export const STOP_GRACE_MS = 400;
 
-/** A check under way. */
+/** How a check ends that is stopped while it has no process of its own. */
+export const STOPPED: CheckOutcome = { kind: 'killed', signal: constants.signals.SIGTERM };
+
+/** A check under way, or one that waits for its turn. */
 export interface RunningCheck {
   /** What the shell is given, or would be. */
   readonly command: string;

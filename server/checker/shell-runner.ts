@@ -5,10 +5,11 @@ import { constants } from 'node:os';
 import { describeError } from '../../common/errors.js';
 import type { Log } from '../../common/log.js';
 import type { CheckOutcome } from '../client/client.js';
+import { CheckerSlots } from './checker-slots.js';
 import { logLines } from './output-lines.js';
 import { endGroup, signalGroup } from './process-group.js';
 import type { RunningCheck } from './running-check.js';
-import { NOT_FOUND, STOP_GRACE_MS } from './running-check.js';
+import { NOT_FOUND, STOP_GRACE_MS, STOPPED } from './running-check.js';
 
 /** How a check ends for which there is no shell. */
 const NOT_STARTED: CheckOutcome = { kind: 'exited', status: NOT_FOUND };
@@ -18,6 +19,12 @@ const NOT_STARTED: CheckOutcome = { kind: 'exited', status: NOT_FOUND };
  * complaints name the line that the configuration has.
  */
 const USUAL_UMASK = 'umask 022; ';
+
+/** A check by a shell of its own. */
+export interface ShellCheck extends RunningCheck {
+  /** When its shell was started, by performance.now(); undefined as long as it waits for its turn. */
+  readonly startedMs: number | undefined;
+}
 
 /**
  * Runs checker commands as mandos-clients.conf(5) says: by `/bin/sh -c`, the output ignored. Each has a session of its
@@ -29,54 +36,77 @@ const USUAL_UMASK = 'umask 022; ';
 export class ShellRunner {
   readonly #log: Log;
   readonly #graceMs: number;
+  readonly #slots: CheckerSlots;
   #failing = false;
 
-  /** @param graceMs how long a checker that is told to end has before it is killed */
-  constructor(log: Log, graceMs = STOP_GRACE_MS) {
+  /**
+   * @param graceMs how long a checker that is told to end has before it is killed
+   * @param slots for the shells; default: as many as there may be
+   */
+  constructor(log: Log, graceMs = STOP_GRACE_MS, slots = new CheckerSlots(log, () => Infinity)) {
     this.#log = log;
     this.#graceMs = graceMs;
+    this.#slots = slots;
   }
 
   /**
-   * Starts a checker. With debug messages on, what it says is logged. Its `stop` reaches all its children too, save
-   * those that have made a session of their own.
+   * Starts a checker, when it is its turn. With debug messages on, what it says is logged. Its `stop` reaches all its
+   * children too, save those that have made a session of their own.
    * @param command after expansion
    * @param name the client's, for the log
    * @returns with exit status 127 when no shell can be started: too many processes or files, no memory
    */
-  run(command: string, name: string): RunningCheck {
+  run(command: string, name: string): ShellCheck {
     let child: ChildProcess | undefined;
+    let startedMs: number | undefined;
     let isExplained = false;
     let stopping: Promise<void> | undefined;
-    const ended = new Promise<CheckOutcome>((resolve, reject) => {
-      child = this.#spawn(command, name);
-      child.once('error', reject);
-      child.once('exit', (status, signal) => resolve(toOutcome(status, signal)));
-      child.once('exit', () => {
-        // Here, not after `ended`: until this returns, the group's number cannot have become another's.
-        if (stopping && child) signalGroup(child, 'SIGKILL');
-        child = undefined;
-      });
+    let settle: (outcome: CheckOutcome) => void = () => {};
+    const done = new Promise<CheckOutcome>(resolve => (settle = resolve));
+    const fail = (error: unknown) => {
+      child = undefined;
+      isExplained = true;
+      this.#report(error, name);
+      settle(NOT_STARTED);
+    };
+    const leave = this.#slots.take(release => {
+      startedMs = performance.now();
+      try {
+        const started = this.#spawn(command, name);
+        child = started;
+        started.once('error', error => {
+          fail(error);
+          release();
+        });
+        started.once('exit', (status, signal) => {
+          // Here, not after `done`: until this returns, the group's number cannot have become another's.
+          if (stopping) signalGroup(started, 'SIGKILL');
+          child = undefined;
+          this.#report(undefined, name);
+          settle(toOutcome(status, signal));
+          release();
+        });
+      } catch (error) {
+        fail(error);
+        release();
+      }
     });
-    const done = ended.then(
-      outcome => {
-        this.#report(undefined, name);
-        return outcome;
-      },
-      error => {
-        child = undefined;
-        isExplained = true;
-        this.#report(error, name);
-        return NOT_STARTED;
-      },
-    );
-    const stop = () => (stopping ??= child ? endGroup(child, done, this.#graceMs) : Promise.resolve());
+    const end = async () => {
+      if (child) await endGroup(child, done, this.#graceMs);
+      else {
+        leave();
+        settle(STOPPED);
+      }
+    };
     return {
       command,
       done,
-      stop,
+      stop: () => (stopping ??= end()),
       get isExplained() {
         return isExplained;
+      },
+      get startedMs() {
+        return startedMs;
       },
     };
   }

@@ -31,7 +31,12 @@ const PARENT_OF_STUBBORN = `sh -c "trap '' TERM; while :; do sleep 0.1; done" & 
 const nowMs = () => performance.timeOrigin + performance.now();
 
 /** Clients on the real clock, with real checkers that run in a directory of their own. */
-function scene(t: TestContext, checkers: Readonly<Record<string, string>>, change: Partial<ClientSettings>) {
+function scene(
+  t: TestContext,
+  checkers: Readonly<Record<string, string>>,
+  change: Partial<ClientSettings>,
+  limits = { maxCheckers: 100 },
+) {
   const directory = mkdtempSync(join(tmpdir(), 'checkers-'));
   const { log, lines, waitForLine } = recorder('info');
   const startMs = nowMs();
@@ -44,7 +49,8 @@ function scene(t: TestContext, checkers: Readonly<Record<string, string>>, chang
   );
   registry.events.subscribe(logEvents(log));
   const ledger = new Ledger(registry, { write: () => Promise.resolve() }, log, { after });
-  const scheduler = new Scheduler(registry, ledger, log, { nowMs, after, check: clientChecker(log) });
+  const check = clientChecker(log, () => limits);
+  const scheduler = new Scheduler(registry, ledger, log, { nowMs, after, check });
   const written = () => {
     const path = join(directory, 'pids');
     const rows = existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : [];
@@ -141,6 +147,25 @@ suite('checkers as processes', { timeout: 120_000 }, () => {
     assert.equal(second.length, 2);
     assert.ok(second.every(isAlive));
     assert.equal(registry.find('stubborn')?.checking, true);
+  });
+
+  test('a check that waits for its turn ends with its client, and counts for nothing', async t => {
+    const limits = { maxCheckers: 1 };
+    const checkers = { stubborn: STUBBORN, waiting: STUBBORN, next: STUBBORN };
+    const { registry, scheduler, pids, waitForLine } = scene(t, checkers, {}, limits);
+    for (const name of Object.keys(checkers)) registry.update(name, startCheck);
+    const first = await pids(1);
+    await waitForLine(/^warning: checks wait for others/);
+    registry.update('waiting', disable);
+    registry.update('stubborn', disable);
+    const both = await pids(2);
+    await waitForEnd(first);
+    assert.equal(registry.find('next')?.checking, true);
+    assert.equal(registry.find('waiting')?.lastCheck, undefined);
+    for (const name of ['stubborn', 'waiting']) registry.update(name, startCheck);
+    await scheduler.stop();
+    await waitForEnd(both);
+    assert.deepEqual(await pids(2), both, 'none of those that waited was begun at the stop');
   });
 
   test('a command that does not exist is named in the log once', async t => {

@@ -1,3 +1,4 @@
+import { CheckerSlots } from '../../../server/checker/checker-slots.js';
 import { FpingBatch } from '../../../server/checker/fping-batch.js';
 import { runFping } from '../../../server/checker/fping.js';
 import { ShellRunner } from '../../../server/checker/shell-runner.js';
@@ -18,7 +19,7 @@ if (mode === 'one') {
 } else {
   const { log, lines } = recorder('info');
   const shell = new ShellRunner(log);
-  const batch = new FpingBatch(log, shell);
+  const batch = new FpingBatch(log, shell, new CheckerSlots(log, () => Infinity));
   const alone = hosts.map(host => shell.run(`/usr/bin/fping -q -- ${shellQuote(host)}`, host).done);
   const together = hosts.map(host => batch.check(host, host).done);
   const result = { together: await Promise.all(together), alone: await Promise.all(alone), lines };

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { CheckerSlots } from '../../../server/checker/checker-slots.js';
 import { FPING_CHECKER, FpingBatch } from '../../../server/checker/fping-batch.js';
 import type { CheckOutcome } from '../../../server/client/client.js';
 import { ShellRunner } from '../../../server/checker/shell-runner.js';
+import { STOP_GRACE_MS } from '../../../server/checker/running-check.js';
 import { CLIENT_DEFAULTS } from '../../../server/config/client-options.js';
 import type { Host } from '../../support/namespace.js';
 import { createLan } from '../../support/namespace.js';
@@ -191,6 +193,42 @@ suite('fping for many', () => {
     assert.ok(!isAlive(pid));
   });
 
+  test('an fping beyond the limit waits, and asks for those that are left then', async t => {
+    const { batch, slots, fping } = here(t, 'for host; do echo "$host is alive"; done', 1);
+    const leave = new Promise<() => void>(resolve => {
+      slots.take(resolve);
+    });
+    // A full run of addresses, which asks for a place at once, another, one of names, and one alone.
+    const hosts = [...Array.from({ length: 65 }, (_, i) => `127.0.1.${i}`), 'name.test', 'two words'];
+    const checks = hosts.map(host => batch.check(host, 'web1'));
+    const stopped = checks.slice(0, 63);
+    for (const check of stopped) await check.stop();
+    for (const check of stopped) assert.deepEqual(await check.done, STOPPED);
+    assert.deepEqual(fping.runs(), []);
+    (await leave)();
+    for (const check of checks.slice(63)) assert.deepEqual(await check.done, exited(0));
+    assert.deepEqual(fping.runs().toSorted(), [
+      '-i 1 -- 127.0.1.63',
+      '-i 1 -- 127.0.1.64',
+      '-i 1 -- name.test',
+      '-q -- two words',
+    ]);
+  });
+
+  test('when all of a waiting fping are stopped, it is not begun and holds nobody up', async t => {
+    const { batch, slots, fping } = here(t, 'for host; do echo "$host is alive"; done', 1);
+    const leave = new Promise<() => void>(resolve => {
+      slots.take(resolve);
+    });
+    // A full run asks for a place at once.
+    const checks = Array.from({ length: 64 }, (_, i) => batch.check(`127.0.1.${i}`, 'web1'));
+    for (const check of checks) await check.stop();
+    const other = batch.check('name.test', 'web1');
+    (await leave)();
+    assert.deepEqual(await other.done, exited(0));
+    assert.deepEqual(fping.runs(), ['-i 1 -- name.test']);
+  });
+
   test('what stands in for fping is killed with all that it has started', async t => {
     const { batch, fping } = here(t, 'sleep 1000 & echo $! >"$0.pid"; wait');
     const check = batch.check('127.0.0.1', 'web1');
@@ -279,7 +317,7 @@ function forNames(runs: readonly string[]): string[] {
 }
 
 /** A batch in this process, which finds the stand-in in PATH. */
-function here(t: TestContext, script: string) {
+function here(t: TestContext, script: string, max = Infinity) {
   const fping = standIn(t, script);
   const before = process.env['PATH'];
   process.env['PATH'] = fping.path;
@@ -287,7 +325,9 @@ function here(t: TestContext, script: string) {
     process.env['PATH'] = before;
   });
   const { log, lines, waitForLine } = recorder('info');
-  return { fping, lines, waitForLine, batch: new FpingBatch(log, new ShellRunner(log)) };
+  const slots = new CheckerSlots(log, () => max);
+  const batch = new FpingBatch(log, new ShellRunner(log, STOP_GRACE_MS, slots), slots);
+  return { fping, lines, waitForLine, slots, batch };
 }
 
 function isAlive(pid: number): boolean {

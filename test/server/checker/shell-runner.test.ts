@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { CheckerSlots } from '../../../server/checker/checker-slots.js';
 import { ShellRunner } from '../../../server/checker/shell-runner.js';
 import { Child, DEFAULT_WAIT_MS } from '../../support/child.js';
 import { recorder } from './recorder.js';
@@ -238,4 +239,33 @@ test('no shell to be had is status 127, and logged when that begins and ends', a
     "error: [web1] cannot run the checker, nor others: The argument 'args[1]' must be a string without null bytes. Received 'umask 022; nul \\x00'",
     '{"kind":"exited","status":127}',
   ]);
+});
+
+test('a checker beyond the limit waits for another to end, and is stopped while it waits', async () => {
+  const { log, lines, waitForLine } = recorder();
+  const slots = new CheckerSlots(log, () => 1);
+  const runner = new ShellRunner(log, DEFAULT_WAIT_MS, slots);
+  const first = runner.run('echo first $$; sleep 1000; :', 'web1');
+  const [second, third] = ['echo second; exit 2', 'echo third; exit 3'].map(command =>
+    runner.run(command, 'web2'),
+  );
+  await waitForLine(/first \d+$/);
+  assert.deepEqual([second?.startedMs, third?.startedMs], [undefined, undefined]);
+  await second?.stop();
+  assert.deepEqual(await second?.done, TERMINATED);
+  await first.stop();
+  assert.deepEqual(await third?.done, { kind: 'exited', status: 3 });
+  await waitForLine(/third$/);
+  assert.ok(!lines.some(line => line.endsWith('second')));
+  assert.deepEqual(await runner.run('exit 4', 'web1').done, { kind: 'exited', status: 4 });
+});
+
+test('a shell that cannot be started gives its place back', async () => {
+  const { log } = recorder();
+  const runner = new ShellRunner(log, DEFAULT_WAIT_MS, new CheckerSlots(log, () => 1));
+  const outcomes = ['nul \0', 'nul \0', 'exit 5'].map(command => runner.run(command, 'web1').done);
+  assert.deepEqual(
+    (await Promise.all(outcomes)).map(outcome => outcome.kind === 'exited' && outcome.status),
+    [127, 127, 5],
+  );
 });
