@@ -66,7 +66,8 @@ function problemOfKey(key: string): string | undefined {
 
 /** Texts are allowed everywhere: clients.conf has nothing else. */
 function problemOfType(key: string, value: SettingValue): string | undefined {
-  if (typeof value === 'number' && !isDuration(key)) return 'is no duration, and was sent as a number';
+  if (typeof value === 'number' && !isDuration(key) && key !== 'max_releases')
+    return 'is no duration, and was sent as a number';
   const isBoolean = key === 'enabled' || key === 'approved_by_default';
   if (typeof value === 'boolean' && !isBoolean) return 'is neither true nor false, and was sent as that';
   if (typeof value === 'object' && key !== 'secret') return 'is no secret, and was sent as bytes';

@@ -1,3 +1,4 @@
+import { formatEndpoint } from '../common/endpoint.js';
 import type { Log } from '../common/log.js';
 import type { ClientEvent, Origin } from './client/events.js';
 import { CLIENT_KEYS } from './client/setting-keys.js';
@@ -23,6 +24,13 @@ export function logEvents(log: Log): (event: ClientEvent) => void {
         const fallback = event.client.settings.approvedByDefault ? 'approved' : 'denied';
         return log.warning(
           `${name}: waits for approval; ${fallback} in ${event.delayMs / 1000} s by default`,
+        );
+      }
+      case 'impostor': {
+        const from = formatEndpoint(event.peer.address, event.peer.port);
+        const isDenied = event.client.settings.releaseCheck === 'deny';
+        return log.warning(
+          `${name}: ${from} asks with its key, but its checker finds it up: its keys were copied, or mandos-client was started on it by hand, or the checker takes a machine that boots for one that is up${isDenied ? '; not released' : ''}`,
         );
       }
       case 'checker-started':

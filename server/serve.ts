@@ -3,6 +3,7 @@ import { counted } from '../common/counted.js';
 import { endOnCrash } from '../common/crash.js';
 import { describeError, MandosError } from '../common/errors.js';
 import { disableCoreDumps } from '../common/libc.js';
+import { localMinuteOfWeek } from '../common/local-time.js';
 import type { Log, LogLevel } from '../common/log.js';
 import { createLog } from '../common/log.js';
 import { after } from '../common/timer.js';
@@ -34,7 +35,9 @@ import { openListener, openListenPlace } from './open-listener.js';
 import type { LoadedOptions, ServerOptions } from './options.js';
 import { readConfiguration } from './read-configuration.js';
 import { LiveConfiguration } from './reload.js';
-import { DEFAULT_LIMITS } from './release/connection.js';
+import { Admission } from './release/admission.js';
+import { RefusalLog } from './release/refusal-log.js';
+import { releaseChecker } from './release-check.js';
 import { checkTakenOver, restoreState } from './restore-state.js';
 import type { Signals } from './signals.js';
 import { openStateStore } from './state/store.js';
@@ -76,14 +79,26 @@ export async function serve(
   registry.events.subscribe(logEvents(log));
   registry.events.subscribe(event => audit?.record(event));
 
-  const requests = new Requests(registry, ledger, log, { nowMs, after });
-  const listener = await openListener(options, place, {
+  const check = clientChecker(log);
+  const impostorChecks = releaseChecker(check, log, after);
+  const requests = new Requests(registry, ledger, log, {
+    nowMs,
+    after,
+    minuteOfWeek: localMinuteOfWeek,
+    checkNow: client => impostorChecks.checkNow(client),
+    maxPendingApprovals: () => options.maxPendingApprovals,
+  });
+  const refusals = new RefusalLog(log, { nowMs, after });
+  const listener = openListener(options, place, {
     context,
     log,
-    limits: DEFAULT_LIMITS,
+    admission: new Admission(() => options, nowMs),
+    refusals,
+    limits: () => options,
     ask: (keyId, peer) => requests.ask(keyId, peer),
   });
-  const scheduler = new Scheduler(registry, ledger, log, { nowMs, after, check: clientChecker(log) });
+  const scheduler = new Scheduler(registry, ledger, log, { nowMs, after, check });
+  const checks = { stop: async () => void (await Promise.all([scheduler.stop(), impostorChecks.stop()])) };
   const advertiser = options.zeroconf ? startAdvertising(options, listener.port, log) : undefined;
 
   const turns = new Turns();
@@ -157,7 +172,7 @@ export async function serve(
 
   log.info(`stopping: ${await signals.stop}`);
   systemd.stopping();
-  const isStored = await stopServer({ listener, advertiser, control, scheduler, ledger, store, log });
+  const isStored = await stopServer({ listener, advertiser, control, scheduler: checks, ledger, store, log });
   audit?.close();
   pidFile?.remove();
   process.exit(isStored ? 0 : 1);

@@ -29,7 +29,7 @@ export function auditRecord(event: ClientEvent, nowMs: number): AuditRecord | un
     case 'impostor':
       return {
         ...about('impostor'),
-        ...from(event.peer),
+        ...peerFields(event.peer),
         release_check: event.client.settings.releaseCheck,
       };
     case 'refused': {

@@ -39,6 +39,8 @@ export interface Client {
   readonly approval: Approval | undefined;
   /** How often its secret has been sent, or was about to be when the server ended. */
   readonly releases: number;
+  /** The same since it was last enabled. */
+  readonly releasesSinceEnabled: number;
   readonly lastReleaseMs: number | undefined;
 }
 
@@ -63,6 +65,7 @@ export function createClient(settings: ClientSettings, nowMs: number, random: nu
     pendingApprovals: 0,
     approval: undefined,
     releases: 0,
+    releasesSinceEnabled: 0,
     lastReleaseMs: undefined,
   };
   return settings.enabled ? start(client, nowMs, random) : client;
@@ -93,7 +96,7 @@ export function isExpired({ expiresMs }: Client, nowMs: number): boolean {
 
 /**
  * Takes a disabled client into service again. Unlike at the start of the server, its first check comes after exactly one
- * interval.
+ * interval. Its releases are counted anew.
  */
 export function enable(client: Client, nowMs: number): Client {
   if (client.enabled) return client;
@@ -105,6 +108,7 @@ export function enable(client: Client, nowMs: number): Client {
     expiresMs: nowMs + 2 * intervalMs,
     nextCheckMs: nowMs + intervalMs,
     unchecked: false,
+    releasesSinceEnabled: 0,
   };
 }
 

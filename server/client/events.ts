@@ -52,6 +52,8 @@ export type ClientEvent =
       readonly peer: Peer;
       readonly delayMs: number;
     }
+  /** Somebody asks with the client's key while the client's checker finds the machine up and running. */
+  | { readonly kind: 'impostor'; readonly client: Client; readonly keyId: string; readonly peer: Peer }
   | { readonly kind: 'released'; readonly client: Client; readonly keyId: string; readonly peer: Peer }
   /** The connection ended before the secret was sent whole: the peer may have a part of it, or all. */
   | {

@@ -1,11 +1,20 @@
 import type { Client } from './client.js';
 import { isExpired } from './client.js';
+import { releaseWindowAt } from './release-window.js';
 
 /** Why a request is refused: `code` for programs, `reason` for the log. */
 export interface Refusal {
   readonly kind: 'refuse';
   readonly client: Client | undefined;
-  readonly code: 'unknown' | 'disabled' | 'denied' | 'approval-timeout';
+  readonly code:
+    | 'unknown'
+    | 'disabled'
+    | 'denied'
+    | 'approval-timeout'
+    | 'outside-window'
+    | 'too-many-releases'
+    | 'too-many-pending'
+    | 'impostor';
   readonly reason: string;
 }
 
@@ -57,6 +66,36 @@ export function decideRelease(
       ? `nobody approved client ${name} in ${approvalDelayMs / 1000} s`
       : `client ${name} is not approved by default, and its approval_delay leaves no time to approve it`;
   return refuse(client, 'approval-timeout', reason);
+}
+
+/**
+ * What of the client's own limits stands in the way of a release, and no approval clears away either.
+ * @param minuteOfWeek local time, in minutes since Monday 00:00
+ * @param taken releases since the client was enabled, without this one
+ */
+export function findLimit(client: Client, minuteOfWeek: number, taken: number): Refusal | undefined {
+  const { name, maxReleases, releaseWindow } = client.settings;
+  const isOpen = releaseWindowAt(releaseWindow, minuteOfWeek);
+  if (isOpen !== true) {
+    const reason = `client ${name} is outside its release_window, which begins again ${isOpen.nextBegin}`;
+    return refuse(client, 'outside-window', reason);
+  }
+  if (maxReleases === 0 || taken < maxReleases) return undefined;
+  const releases = maxReleases === 1 ? 'the one release' : `the ${maxReleases} releases`;
+  const reason = `client ${name} has had ${releases} of its max_releases since it was enabled (to go on, disable and enable it)`;
+  return refuse(client, 'too-many-releases', reason);
+}
+
+/** @param waiting requests of the client that wait for an operator */
+export function tooManyPending(client: Client, waiting: number): Refusal {
+  const reason = `${waiting} requests of client ${client.settings.name} wait for approval already (max_pending_approvals)`;
+  return refuse(client, 'too-many-pending', reason);
+}
+
+/** The machine answers its checker while somebody asks with its key. */
+export function impostor(client: Client): Refusal {
+  const reason = `client ${client.settings.name} is up, as its checker says, so that it has no reason to ask`;
+  return refuse(client, 'impostor', reason);
 }
 
 /** What an operator has said that still holds; undefined for nothing. */

@@ -18,7 +18,12 @@ export function approve(client: Client, granted: boolean, nowMs: number): Client
 
 /** Counts a release. Before the secret is sent: a crash must not make a release that was never counted. */
 export function countRelease(client: Client, nowMs: number): Client {
-  return { ...client, releases: client.releases + 1, lastReleaseMs: nowMs };
+  return {
+    ...client,
+    releases: client.releases + 1,
+    releasesSinceEnabled: client.releasesSinceEnabled + 1,
+    lastReleaseMs: nowMs,
+  };
 }
 
 /**

@@ -1,10 +1,22 @@
 import type { Log } from '../../common/log.js';
-import type { Client } from './client.js';
+import type { CheckOutcome, Client } from './client.js';
 import type { ClientEvent, Origin, Peer } from './events.js';
 import type { Ledger } from './ledger.js';
 import type { Registry } from './registry.js';
-import type { Refusal } from './release-policy.js';
-import { decideRelease, denied, findObstacle, findRefusal, unknown } from './release-policy.js';
+import { ReleasePlaces } from './release-places.js';
+import type { ReleaseCheckRun } from './release-checks.js';
+import { ReleaseChecks } from './release-checks.js';
+import type { Refusal, Verdict } from './release-policy.js';
+import {
+  decideRelease,
+  denied,
+  findLimit,
+  findObstacle,
+  findRefusal,
+  impostor,
+  tooManyPending,
+  unknown,
+} from './release-policy.js';
 import {
   approve,
   countRelease,
@@ -34,6 +46,15 @@ export interface RequestEffects {
   nowMs(): number;
   /** @returns cancels it */
   after(delayMs: number, run: () => void): () => void;
+  /** Local time, in minutes since Monday 00:00. */
+  minuteOfWeek(): number;
+  /**
+   * Runs a client's checker now, whatever becomes of its checks.
+   * @returns how it ended; never rejects, and settles in a time that is bounded
+   */
+  checkNow(client: Client): Promise<CheckOutcome>;
+  /** How many requests of one client may wait for an operator at once. */
+  maxPendingApprovals(): number;
 }
 
 /**
@@ -50,7 +71,8 @@ interface OpenRequest {
   readonly peer: Peer;
   readonly sinceMs: number;
   readonly answer: (verdict: FinalVerdict) => void;
-  phase: 'waiting' | 'counting' | 'released' | 'sent' | 'over';
+  /** Waits for an operator, for the client's checker, for the disk; and what comes of it. */
+  phase: 'waiting' | 'checking' | 'counting' | 'released' | 'sent' | 'over';
   /** Whether the client counts it among those that wait for an operator. */
   isPending: boolean;
   /** Its client was removed: who comes after it with the same name is another. */
@@ -67,19 +89,22 @@ export class Requests {
   readonly #log: Log;
   readonly #effects: RequestEffects;
   readonly #open = new Map<string, Set<OpenRequest>>();
+  readonly #checks: ReleaseChecks;
+  readonly #places = new ReleasePlaces();
 
   constructor(registry: Registry, ledger: Ledger, log: Log, effects: RequestEffects) {
     this.#registry = registry;
     this.#ledger = ledger;
     this.#log = log;
     this.#effects = effects;
+    this.#checks = new ReleaseChecks(effects);
     registry.events.subscribe(event => this.#hear(event));
   }
 
   /** @param keyId that was proven, lower-case hexadecimal */
   ask(keyId: string, peer: Peer): ReleaseRequest {
     const sinceMs = this.#effects.nowMs();
-    const first = decideRelease(this.#registry.findByKeyId(keyId), keyId, sinceMs, false);
+    const first = this.#judge(this.#registry.findByKeyId(keyId), keyId, false);
     if (first.kind === 'refuse') {
       this.#emitRefused(first, keyId, peer);
       return { verdict: Promise.resolve(first), sent: () => {}, close: () => {} };
@@ -104,8 +129,9 @@ export class Requests {
     const others = this.#open.get(name);
     if (others) others.add(request);
     else this.#open.set(name, new Set([request]));
+    void this.#look(request, first.client);
     if (first.kind === 'wait') this.#wait(request, first.delayMs);
-    else void this.#count(request);
+    else void this.#proceed(request);
     return { verdict, sent: () => this.#sent(request), close: () => this.#close(request) };
   }
 
@@ -129,9 +155,9 @@ export class Requests {
     const { name, keyId, peer, sinceMs } = request;
     request.isPending = true;
     request.cancelTimer = this.#effects.after(delayMs, () => {
-      const outcome = decideRelease(this.#registry.find(name), keyId, this.#effects.nowMs(), true);
+      const outcome = this.#judge(this.#registry.find(name), keyId, true);
       if (outcome.kind === 'refuse') this.#refuse(request, outcome);
-      else void this.#count(request);
+      else void this.#proceed(request);
     });
     const client = this.#registry.update(name, current => requestApproval(current, sinceMs));
     if (client && request.phase === 'waiting') {
@@ -139,12 +165,66 @@ export class Requests {
     }
   }
 
+  /** What is to become of a request now, as far as can be said without the checker and the disk. */
+  #judge(owner: Client | undefined, keyId: string, hasWaited: boolean): Verdict {
+    const verdict = decideRelease(owner, keyId, this.#effects.nowMs(), hasWaited);
+    if (verdict.kind === 'refuse') return verdict;
+    const { client } = verdict;
+    const limit = this.#findLimit(client);
+    if (limit || verdict.kind !== 'wait') return limit ?? verdict;
+    const waiting = [...(this.#open.get(client.settings.name) ?? [])].filter(
+      request => request.phase === 'waiting',
+    ).length;
+    return !hasWaited && waiting >= this.#effects.maxPendingApprovals()
+      ? tooManyPending(client, waiting)
+      : verdict;
+  }
+
+  #findLimit(client: Client): Refusal | undefined {
+    return findLimit(client, this.#effects.minuteOfWeek(), this.#places.taken(client));
+  }
+
+  /** Asks the client's checker at once; what it says is heard whatever has become of the request meanwhile. */
+  async #look(request: OpenRequest, client: Client): Promise<void> {
+    if (client.settings.releaseCheck === 'off') return;
+    const run = this.#checks.of(client);
+    if (await run.isUp) this.#alarm(request, run);
+  }
+
+  /** The machine is up. Each address that asks meanwhile is told of once. */
+  #alarm(request: OpenRequest, run: ReleaseCheckRun): void {
+    const { name, keyId, peer, phase, isOrphan } = request;
+    const client = isOrphan ? undefined : this.#registry.find(name);
+    if (!client || client.settings.releaseCheck === 'off') return;
+    if (!run.toldOf.has(peer.address)) {
+      run.toldOf.add(peer.address);
+      this.#registry.events.emit({ kind: 'impostor', client, keyId, peer });
+    }
+    const isOpen = phase === 'waiting' || phase === 'checking';
+    if (isOpen && client.settings.releaseCheck === 'deny') this.#refuse(request, impostor(client));
+  }
+
+  /** Nobody has anything against a release: where the checker has the last word, it is heard before the count. */
+  async #proceed(request: OpenRequest): Promise<void> {
+    request.cancelTimer();
+    const client = this.#registry.find(request.name);
+    if (client?.settings.releaseCheck === 'deny') {
+      request.phase = 'checking';
+      const run = this.#checks.of(client);
+      const isUp = await run.isUp;
+      if (isUp && request.phase === 'checking') this.#alarm(request, run);
+      // It goes on where a reload has made a warning of it meanwhile.
+      if (request.phase !== 'checking') return;
+    }
+    await this.#count(request);
+  }
+
   /** What becomes of open requests when something becomes of their client. Another default counts when the wait ends. */
   #hear(event: ClientEvent): void {
     const requests = event.client && this.#open.get(event.client.settings.name);
     for (const request of requests ?? []) {
       if (event.kind === 'removed') request.isOrphan = true;
-      if (request.phase !== 'waiting' && request.phase !== 'counting') continue;
+      if (!isUndecided(request)) continue;
       if (event.kind === 'changed') {
         const client = this.#registry.find(request.name);
         const obstacle = findObstacle(client, request.keyId, this.#effects.nowMs());
@@ -161,21 +241,35 @@ export class Requests {
   #hearOperator(request: OpenRequest, client: Client, granted: boolean): void {
     if (!client.approval || request.sinceMs > client.approval.untilMs) return;
     if (!granted) this.#refuse(request, denied(client));
-    else if (request.phase === 'waiting') void this.#count(request);
+    else if (request.phase === 'waiting') void this.#proceed(request);
   }
 
   /** Counts a release before it is made, and looks again: the client may have been disabled meanwhile. */
   async #count(request: OpenRequest): Promise<void> {
     const { name, keyId, answer } = request;
     request.cancelTimer();
+    const before = this.#registry.find(name);
+    const limit = before && this.#findLimit(before);
+    if (limit) {
+      this.#refuse(request, limit);
+      return;
+    }
     request.phase = 'counting';
     const nowMs = this.#effects.nowMs();
     const transition = (current: Client) => countRelease(current, nowMs);
+    const arrive = this.#places.take(name);
     const counted = this.#ledger
-      .decide([{ kind: 'update', name, transition }])
+      .decide([{ kind: 'update', name, transition, event: arrive }])
       // The count itself is not lost: it is written when the disk can be written again.
-      .catch(() => void this.#registry.update(name, transition))
-      .then(() => 'counted');
+      .catch(() => {
+        arrive();
+        this.#registry.update(name, transition);
+      })
+      .then(() => {
+        // The client may have gone, and then there was nothing to count.
+        arrive();
+        return 'counted';
+      });
     const late = new Promise<string>(resolve => {
       request.cancelTimer = this.#effects.after(COUNT_WAIT_MS, () => resolve('late'));
     });
@@ -183,10 +277,13 @@ export class Requests {
     request.cancelTimer();
     if (request.phase !== 'counting') return;
     const client = this.#registry.find(name);
+    const next = this.#ledger.foresee(name);
     const refusal =
       this.#refusalOf(client, keyId) ??
-      this.#refusalOf(this.#ledger.foresee(name), keyId) ??
-      this.#foreseenDenial(request, client);
+      this.#refusalOf(next, keyId) ??
+      this.#foreseenDenial(request, client) ??
+      // Of those that are counted, one is its own.
+      (next && findLimit(next, this.#effects.minuteOfWeek(), next.releasesSinceEnabled - 1));
     if (refusal || !client) {
       this.#refuse(request, refusal ?? unknown(keyId));
       return;
@@ -254,4 +351,8 @@ export class Requests {
   #endPending({ name, isPending, isOrphan }: OpenRequest): void {
     if (isPending && !isOrphan) this.#registry.update(name, endApprovalRequest);
   }
+}
+
+function isUndecided({ phase }: OpenRequest): boolean {
+  return phase === 'waiting' || phase === 'checking' || phase === 'counting';
 }

@@ -117,19 +117,21 @@ function restoreState(
   { nowMs, random }: RestoreEffects,
 ): Client {
   const { createdMs, lastEnabledMs, lastCheckedOkMs, lastCheck, lastApprovalRequestMs } = stored.state;
-  const { releases, lastReleaseMs } = stored.state;
+  const { releases, releasesSinceEnabled, lastReleaseMs } = stored.state;
+  const isEnabledNow = enabled && !stored.state.enabled;
   const client: Client = {
     ...createClient({ ...settings, enabled: false }, nowMs, 0),
     settings,
     configured,
     createdMs,
     // One that the configuration enables now is enabled now.
-    lastEnabledMs: enabled && !stored.state.enabled ? undefined : lastEnabledMs,
+    lastEnabledMs: isEnabledNow ? undefined : lastEnabledMs,
     lastCheckedOkMs,
     lastCheck,
     lastApprovalRequestMs,
     approval: restoreApproval(stored, settings, nowMs),
     releases,
+    releasesSinceEnabled: isEnabledNow ? 0 : releasesSinceEnabled,
     lastReleaseMs,
   };
   return enabled ? start(client, nowMs, random()) : client;

@@ -14,4 +14,7 @@ export const CLIENT_KEYS: Readonly<Record<Exclude<keyof ClientSettings, 'name'>,
   approvalDelayMs: 'approval_delay',
   approvalDurationMs: 'approval_duration',
   enabled: 'enabled',
+  releaseCheck: 'release_check',
+  maxReleases: 'max_releases',
+  releaseWindow: 'release_window',
 };

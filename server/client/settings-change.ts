@@ -18,6 +18,9 @@ export const CHANGEABLE_SETTINGS: readonly (keyof ChangeableSettings)[] = [
   'approvalDelayMs',
   'approvalDurationMs',
   'approvedByDefault',
+  'releaseCheck',
+  'maxReleases',
+  'releaseWindow',
 ];
 
 /** Whether two values of a setting are the same. */

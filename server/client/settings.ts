@@ -1,3 +1,10 @@
+/**
+ * What is done about a request of a client whose checker still succeeds: nothing, an alarm, or an alarm and a refusal
+ * (mandos-clients.conf(5), IMPOSTORS).
+ */
+export type ReleaseCheck = 'off' | 'warn' | 'deny';
+export const RELEASE_CHECKS: readonly ReleaseCheck[] = ['off', 'warn', 'deny'];
+
 /** What clients.conf says of one client, parsed and in units (mandos-clients.conf(5)). */
 export interface ClientSettings {
   readonly name: string;
@@ -18,4 +25,12 @@ export interface ClientSettings {
   readonly approvalDurationMs: number;
   readonly approvedByDefault: boolean;
   readonly enabled: boolean;
+  readonly releaseCheck: ReleaseCheck;
+  /** Releases since the client was enabled; 0 for no limit. */
+  readonly maxReleases: number;
+  /** When it may have its secret, as parseReleaseWindow() writes it; '' for always. */
+  readonly releaseWindow: string;
 }
+
+/** What the original's server does not have. */
+export type OwnSetting = 'releaseCheck' | 'maxReleases' | 'releaseWindow';

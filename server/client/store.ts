@@ -25,6 +25,7 @@ export type StoredState = Pick<
   | 'lastCheckedOkMs'
   | 'lastApprovalRequestMs'
   | 'releases'
+  | 'releasesSinceEnabled'
   | 'lastReleaseMs'
 > & { readonly lastCheck: CheckOutcome | undefined; readonly approval: Approval | undefined };
 

@@ -9,6 +9,9 @@ export const CLIENT_DEFAULTS: ReadonlyMap<string, string> = new Map([
   ['approval_duration', 'PT1S'],
   ['approved_by_default', 'True'],
   ['enabled', 'True'],
+  ['release_check', 'warn'],
+  ['max_releases', '0'],
+  ['release_window', ''],
 ]);
 
 export const CLIENT_OPTIONS: ReadonlySet<string> = new Set([

@@ -1,12 +1,18 @@
+import { quote } from '../../common/config-fault.js';
 import { parseDuration } from '../../common/duration.js';
 import { normalizeHex } from '../../common/protocol.js';
-import type { ClientSettings } from '../client/settings.js';
+import { parseReleaseWindow } from '../client/release-window.js';
+import type { ClientSettings, ReleaseCheck } from '../client/settings.js';
+import { RELEASE_CHECKS } from '../client/settings.js';
 import { checkerProblem, usesHost } from '../client/checker-format.js';
 import type { ConfigFiles } from './files.js';
 import { decodeSecret, readSecretFile } from './secret.js';
 import type { SectionReader } from './section-reader.js';
 import type { Parsed } from './values.js';
-import { parseBoolean, withCommentHint } from './values.js';
+import { parseBoolean, parseNumber, withCommentHint } from './values.js';
+
+/** A machine that boots each minute for two years. */
+const MOST_RELEASES = 1_000_000;
 
 /**
  * Reads one client's section; all faults are reported to the reader.
@@ -28,6 +34,9 @@ export function readClientSection(reader: SectionReader, files: ConfigFiles): Cl
     approvalDurationMs: duration('approval_duration'),
     approvedByDefault: boolean('approved_by_default'),
     enabled: boolean('enabled'),
+    releaseCheck: reader.parse('release_check', releaseCheckValue, 'deny'),
+    maxReleases: reader.parse('max_releases', maxReleasesValue, 1),
+    releaseWindow: reader.parse('release_window', parseReleaseWindow, ''),
   };
   if (settings.name.trim() === '') reader.sectionFault('a client needs a name');
   if (settings.host === '' && usesHost(settings.checker)) {
@@ -85,6 +94,16 @@ function intervalValue(text: string): Parsed<number> {
   // The checker would be started again without pause.
   if ('value' in parsed && parsed.value === 0) return { problem: 'is zero (allowed: at least PT1S)' };
   return parsed;
+}
+
+function releaseCheckValue(text: string): Parsed<ReleaseCheck> {
+  const value = RELEASE_CHECKS.find(word => word === text.toLowerCase());
+  if (value !== undefined) return { value };
+  return { problem: `${quote(text)} is none of ${RELEASE_CHECKS.join(', ')}` };
+}
+
+function maxReleasesValue(text: string): Parsed<number> {
+  return parseNumber(text, 0, MOST_RELEASES, 'a number of releases', '; 0 is no limit');
 }
 
 /** Not by SectionReader.parse, which takes " #" and " ;" for comments: a shell has uses for both. */

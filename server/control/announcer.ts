@@ -13,11 +13,15 @@ import { waitStatus } from './values.js';
 /** An interface under its name, and under the old one. */
 export type Twins = readonly [DbusInterface<never>, DbusInterface<never>];
 
-/** The reasons of Rejected, as the original words them. Of an unknown key ClientNotFound tells. */
+/** The reasons of Rejected: the original's in its words, then our own. Of an unknown key ClientNotFound tells. */
 const REASONS: Readonly<Record<Exclude<Refusal['code'], 'unknown'>, string>> = {
   disabled: 'Disabled',
   denied: 'Denied',
   'approval-timeout': 'Approval timed out',
+  'outside-window': 'Outside its release window',
+  'too-many-releases': 'Too many releases',
+  'too-many-pending': 'Too many requests wait for approval',
+  impostor: 'The machine is up',
 };
 
 /** Tells of what happens, by signals in the order in which the original sends them. Nothing secret is in any of them. */
@@ -71,8 +75,9 @@ export class Announcer {
       case 'settings-changed':
       case 'approved':
       case 'release-interrupted':
+      case 'impostor':
       case 'expiring-soon':
-        // The change of state has been told.
+        // The change of state has been told, or there is no signal of the original's for it.
         return undefined;
     }
   }

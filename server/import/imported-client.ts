@@ -1,5 +1,6 @@
 import { normalizeHex } from '../../common/protocol.js';
 import type { CheckOutcome } from '../client/client.js';
+import type { OwnSetting } from '../client/settings.js';
 import type { ChangeableSettings } from '../client/settings-change.js';
 
 /** What the original knew of a client. Times are milliseconds since the Unix epoch. */
@@ -18,10 +19,13 @@ export interface ImportedClient {
   readonly settings: ImportedSettings;
 }
 
-export type ImportedSettings = Omit<ChangeableSettings, 'secret'> & { readonly secret?: Uint8Array };
+/** What the original knows; of the rest clients.conf says what holds. */
+type OriginalSettings = Omit<ChangeableSettings, 'secret' | OwnSetting>;
+
+export type ImportedSettings = OriginalSettings & { readonly secret?: Uint8Array };
 
 /** What clients.conf said of a client when the original stopped. */
-export type ImportedConfiguration = Omit<ChangeableSettings, 'secret'> & { readonly enabled: boolean };
+export type ImportedConfiguration = OriginalSettings & { readonly enabled: boolean };
 
 /** What there is to be taken over. */
 export interface Importable {
@@ -98,7 +102,7 @@ export function readConfiguration(fields: ClientFields): ImportedConfiguration {
   return { ...readSettings(fields), enabled: fields.boolean('enabled') };
 }
 
-function readSettings(fields: ClientFields): Omit<ChangeableSettings, 'secret'> {
+function readSettings(fields: ClientFields): OriginalSettings {
   return {
     keyId: normalizeHex(fields.text('key_id')) || undefined,
     fingerprint: normalizeHex(fields.text('fingerprint')) || undefined,

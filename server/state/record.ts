@@ -49,7 +49,7 @@ function checksum(key: Uint8Array, body: Uint8Array): Buffer {
 /** A client as text: what there is to know of it after a restart. */
 export function encodeClient(client: Client, removed: boolean): string {
   const { settings, configured, createdMs, enabled, lastEnabledMs, expiresMs, lastCheckedOkMs } = client;
-  const { lastCheck, lastApprovalRequestMs, approval, releases, lastReleaseMs } = client;
+  const { lastCheck, lastApprovalRequestMs, approval, releases, releasesSinceEnabled } = client;
   const stored: StoredClient = {
     name: settings.name,
     removed,
@@ -65,16 +65,29 @@ export function encodeClient(client: Client, removed: boolean): string {
       lastApprovalRequestMs,
       approval,
       releases,
-      lastReleaseMs,
+      releasesSinceEnabled,
+      lastReleaseMs: client.lastReleaseMs,
     },
   };
   return JSON.stringify({ ...stored, overrides: encodeOverrides(stored.overrides) });
 }
 
+/** What records have of which the version that wrote them knew nothing: what holds when nobody says otherwise. */
+const LATER_SETTINGS = { releaseCheck: 'warn', maxReleases: 0, releaseWindow: '' } as const;
+const LATER_STATE = { releasesSinceEnabled: 0 };
+
 /** @throws SyntaxError for what is no JSON */
 export function decodeClient(text: string): StoredClient {
   const stored = JSON.parse(text) as StoredClient & { overrides: EncodedOverrides };
-  return { ...stored, overrides: decodeOverrides(stored.overrides) };
+  const { configured } = stored;
+  const overrides = decodeOverrides(stored.overrides);
+  return {
+    ...stored,
+    ...(configured && { configured: { ...LATER_SETTINGS, ...configured } }),
+    // Of a client that the configuration has never named, these are all settings.
+    overrides: configured ? overrides : { ...LATER_SETTINGS, ...overrides },
+    state: { ...LATER_STATE, ...stored.state },
+  };
 }
 
 function toStoredSettings(configured: ClientSettings): StoredSettings {

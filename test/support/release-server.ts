@@ -7,6 +7,7 @@ import { createClient } from '../../server/client/client.js';
 import type { ClientSettings } from '../../server/client/settings.js';
 import { Registry } from '../../server/client/registry.js';
 import { Ledger } from '../../server/client/ledger.js';
+import type { RequestEffects } from '../../server/client/requests.js';
 import { Requests } from '../../server/client/requests.js';
 import { after } from '../../common/timer.js';
 import type { ReleaseLimits } from '../../server/release/connection.js';
@@ -45,7 +46,7 @@ export async function startReleaseServer(
   );
   const registry = new Registry(clients);
   const ledger = new Ledger(registry, { write: () => Promise.resolve() }, log, { after });
-  const requests = new Requests(registry, ledger, log, { nowMs: Date.now, after });
+  const requests = new Requests(registry, ledger, log, { ...REQUEST_EFFECTS, nowMs: Date.now, after });
   registry.events.subscribe(event => {
     if (event.kind === 'released') released.push(event.client.settings.name);
   });
@@ -80,6 +81,13 @@ export async function startReleaseServer(
   };
 }
 
+/** Of requests, where they do not matter: a Monday's midnight, and machines that are down. */
+export const REQUEST_EFFECTS: Omit<RequestEffects, 'nowMs' | 'after'> = {
+  minuteOfWeek: () => 0,
+  checkNow: () => Promise.resolve({ kind: 'exited', status: 1 }),
+  maxPendingApprovals: () => 8,
+};
+
 /** A client of the heart with test defaults. */
 export function makeClient(name: string, keyId: string, secret: Uint8Array, enabled = true): Client {
   return createClient({ ...TEST_SETTINGS, name, keyId, secret, enabled }, Date.now(), 0);
@@ -100,4 +108,7 @@ export const TEST_SETTINGS: ClientSettings = {
   approvalDurationMs: 1000,
   approvedByDefault: true,
   enabled: true,
+  releaseCheck: 'off',
+  maxReleases: 0,
+  releaseWindow: '',
 };

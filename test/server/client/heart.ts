@@ -10,6 +10,7 @@ import type { Change } from '../../../server/client/ledger.js';
 import { Ledger } from '../../../server/client/ledger.js';
 import { Registry } from '../../../server/client/registry.js';
 import type { FinalVerdict, ReleaseRequest } from '../../../server/client/requests.js';
+import { MINUTES_OF_WEEK } from '../../../server/client/release-window.js';
 import { Requests } from '../../../server/client/requests.js';
 import type { Restored } from '../../../server/client/restore.js';
 import { restoreClients } from '../../../server/client/restore.js';
@@ -114,6 +115,10 @@ export interface HeartOptions {
   /** In [0, 1): spreads the first checks. Default 0.5. */
   readonly random?: () => number;
   readonly check?: (client: Client) => RunningCheck;
+  /** Whether the machine of a client is up, as its checker says when its key asks. Default: it is not. */
+  readonly checkNow?: (client: Client) => Promise<CheckOutcome>;
+  /** Default: 8. */
+  readonly maxPendingApprovals?: () => number;
 }
 
 /** The server's heart with its scheduler, on a simulated clock and disk. */
@@ -151,7 +156,13 @@ export class Heart {
     const write = (batch: StoreBatch) =>
       this.#isStopped ? new Promise<void>(() => {}) : this.store.write(batch);
     this.ledger = new Ledger(this.registry, { write }, log, { after });
-    this.requests = new Requests(this.registry, this.ledger, log, { nowMs, after });
+    this.requests = new Requests(this.registry, this.ledger, log, {
+      nowMs,
+      after,
+      minuteOfWeek: () => Math.floor(clock.nowMs() / 60_000) % MINUTES_OF_WEEK,
+      checkNow: options.checkNow ?? (() => Promise.resolve(FAILED)),
+      maxPendingApprovals: options.maxPendingApprovals ?? (() => 8),
+    });
     const check = options.check ?? (() => neverEnding());
     this.scheduler = new Scheduler(this.registry, this.ledger, log, { nowMs, after, check });
   }
@@ -270,6 +281,7 @@ export function describe(event: ClientEvent): string {
     case 'checker-started':
     case 'released':
     case 'release-interrupted':
+    case 'impostor':
     case 'expiring-soon':
       return event.kind;
   }

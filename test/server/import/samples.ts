@@ -34,6 +34,9 @@ export function settings(name: string, changes: Partial<ClientSettings> = {}): C
     approvalDurationMs: 1000,
     approvedByDefault: true,
     enabled: true,
+    releaseCheck: 'warn',
+    maxReleases: 0,
+    releaseWindow: '',
     ...changes,
   };
 }

@@ -18,6 +18,7 @@ import type { ClientSettings } from '../../../server/client/settings.js';
 import { digest } from '../../../server/state/record.js';
 import { Asked, OPERATOR, PEER, TestStore } from '../client/heart.js';
 import type { Child } from '../../support/child.js';
+import { REQUEST_EFFECTS } from '../../support/release-server.js';
 import type { Host } from '../../support/namespace.js';
 import { startRealMandos } from '../../support/peers.js';
 
@@ -174,7 +175,11 @@ export class Ours implements Side {
     const { clients } = restoreClients(this.#configured, this.#store.stored.values(), effects);
     this.#registry = new Registry(clients);
     this.#ledger = new Ledger(this.#registry, this.#store, log, { after });
-    this.#requests = new Requests(this.#registry, this.#ledger, log, { nowMs, after });
+    this.#requests = new Requests(this.#registry, this.#ledger, log, {
+      ...REQUEST_EFFECTS,
+      nowMs,
+      after,
+    });
     const check = clientChecker(log);
     this.#scheduler = new Scheduler(this.#registry, this.#ledger, log, { nowMs, after, check });
     this.#ledger.record(
