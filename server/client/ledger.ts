@@ -71,6 +71,11 @@ export class Ledger {
     });
   }
 
+  /** Whether the state could be stored when that was last tried. */
+  get isStoring(): boolean {
+    return !this.#failing;
+  }
+
   /**
    * Makes a decision of one or more changes, which hold together or not at all. A change of a client that does not exist
    * is none.
