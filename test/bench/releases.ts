@@ -13,12 +13,12 @@ import { settled, startOurs } from './servers.js';
 import { median } from './statistics.js';
 
 /** What a release costs this server, the original, and a server that does nothing else: the same load for each in turn. */
-const ROUNDS = 5;
+const ROUNDS = 3;
 const SIMULTANEOUS = 8;
 /** The original's are as many as take some seconds. */
-const RELEASES = { fast: 4_000, original: 300 };
+const RELEASES = { fast: 3_000, original: 300 };
 /** Until V8 has compiled what is used often. */
-const WARM_UP_RELEASES = 4_000;
+const WARM_UP_RELEASES = 3_000;
 const WORKERS = [1, 2];
 const CLIENTS = [10, 10_000, 100_000];
 /** With 10,000 it takes minutes to start, and gigabytes. */

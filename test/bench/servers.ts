@@ -19,6 +19,8 @@ export interface StartedServer {
   readonly port: number;
   /** From the start of the process until it listens. */
   readonly tookMs: number;
+  /** With clients.conf. */
+  readonly configDirectory: string;
 }
 
 export interface StartOptions {
@@ -53,7 +55,7 @@ export async function startOurs(host: Host, options: StartOptions): Promise<Star
     { env: options.env ?? {} },
   );
   const listening = await child.waitForOutput(/listening on .*:(\d+)$/m, START_LIMIT_MS);
-  return { child, port: Number(listening[1]), tookMs: performance.now() - startMs };
+  return { child, port: Number(listening[1]), tookMs: performance.now() - startMs, configDirectory };
 }
 
 /** Waits until a server has nothing to do, as long as nobody asks it. */
