@@ -10,6 +10,7 @@ import { after } from '../common/timer.js';
 import { TlsContext } from '../common/tls/tls-context.js';
 import { VERSION } from '../common/version.js';
 import { readAddedClient } from './added-client.js';
+import { Alerts } from './alerts/alerts.js';
 import type { AuditLog } from './audit/audit-log.js';
 import { openAuditLog } from './audit/audit-log.js';
 import { clientChecker } from './checker/client-checker.js';
@@ -32,6 +33,8 @@ import { prepareStateDirectory } from './host/state-directory.js';
 import { notifySystemd } from './host/systemd.js';
 import { refuseLostConfiguration } from './lost-configuration.js';
 import { openListener, openListenPlace } from './open-listener.js';
+import type { MetricsServer } from './metrics/http.js';
+import type { MetricSources } from './metrics/sources.js';
 import type { LoadedOptions, ServerOptions } from './options.js';
 import { readConfiguration } from './read-configuration.js';
 import { LiveConfiguration } from './reload.js';
@@ -78,6 +81,8 @@ export async function serve(
   const { registry, ledger } = restoreState(store, configuration, log, nowMs());
   registry.events.subscribe(logEvents(log));
   registry.events.subscribe(event => audit?.record(event));
+  const alerts = new Alerts(() => options.onEvent, log, { nowMs, after });
+  registry.events.subscribe(event => alerts.hear(event));
 
   const check = clientChecker(log);
   const impostorChecks = releaseChecker(check, log, after);
@@ -166,13 +171,27 @@ export async function serve(
         },
       })
     : undefined;
+  const metrics = await startMetrics(options.metrics, log, {
+    version: VERSION,
+    clients: registry,
+    nowMs,
+    nextExpiryMs: () => scheduler.nextExpiryMs,
+    expiringSoon: () => scheduler.expiringSoon,
+    isStored: () => ledger.isStoring,
+    alerts: () => alerts.counts,
+  });
   log.info(status());
   systemd.ready(status());
   child?.ready();
+  alerts.started({ version: VERSION, clients: registry.size, port: listener.port });
 
   log.info(`stopping: ${await signals.stop}`);
   systemd.stopping();
-  const isStored = await stopServer({ listener, advertiser, control, scheduler: checks, ledger, store, log });
+  const [isStored] = await Promise.all([
+    stopServer({ listener, advertiser, control, scheduler: checks, ledger, store, log }),
+    alerts.stop(),
+    metrics?.close(),
+  ]);
   audit?.close();
   pidFile?.remove();
   process.exit(isStored ? 0 : 1);
@@ -217,6 +236,17 @@ function followAudit(
     log.error(describeError(error));
     return undefined;
   }
+}
+
+/** The library for metrics is loaded only where they are wanted. */
+async function startMetrics(
+  place: string | undefined,
+  log: Log,
+  sources: MetricSources,
+): Promise<MetricsServer | undefined> {
+  if (place === undefined) return undefined;
+  const { serveMetrics } = await import('./metrics/metrics.js');
+  return serveMetrics(place, sources, log);
 }
 
 function startAdvertising(options: ServerOptions, port: number, log: Log): Advertiser {

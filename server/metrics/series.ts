@@ -5,7 +5,7 @@ import type { ClientEvent } from '../client/events.js';
 import { SeriesBuilder } from './builder.js';
 import { ClientCounts } from './client-counts.js';
 import { addProcessSeries } from './process-series.js';
-import type { MetricSources } from './sources.js';
+import type { ConnectionCounts, MetricSources } from './sources.js';
 
 /** From a ping on the same network to a checker that hangs. */
 const CHECK_SECONDS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100];
@@ -24,6 +24,7 @@ const ORIGINS = ['checks', 'operator', 'configuration'];
 export function createSeries(sources: MetricSources): Registry {
   const builder = new SeriesBuilder();
   addCurrentSeries(builder, sources);
+  if (sources.connections) addConnectionSeries(builder, sources.connections.bind(sources));
   addProcessSeries(builder);
   countEvents(builder, sources);
   return builder.registry;
@@ -49,18 +50,6 @@ function addCurrentSeries(builder: SeriesBuilder, sources: MetricSources): void 
     'Whether the state could be stored when that was last tried: 1 or 0',
     () => (sources.isStored() ? 1 : 0),
   );
-  builder.gauge('mandos_connections', 'Connections that are open', () => sources.connections().open);
-  builder.total(
-    'mandos_connections_admitted_total',
-    'Connections that were admitted',
-    () => sources.connections().admitted,
-  );
-  builder.totals(
-    'mandos_connections_refused_total',
-    'Connections that were refused before anything was read, by code',
-    'code',
-    () => sources.connections().refused,
-  );
   builder.totals('mandos_hook_events_total', 'Events for on_event, by what became of them', 'result', () =>
     sources.alerts(),
   );
@@ -68,6 +57,21 @@ function addCurrentSeries(builder: SeriesBuilder, sources: MetricSources): void 
     version: sources.version,
     node_version: process.version,
   });
+}
+
+function addConnectionSeries(builder: SeriesBuilder, connections: () => ConnectionCounts): void {
+  builder.gauge('mandos_connections', 'Connections that are open', () => connections().open);
+  builder.total(
+    'mandos_connections_admitted_total',
+    'Connections that were admitted',
+    () => connections().admitted,
+  );
+  builder.totals(
+    'mandos_connections_refused_total',
+    'Connections that were refused before anything was read, by code',
+    'code',
+    () => connections().refused,
+  );
 }
 
 /** What happens. */

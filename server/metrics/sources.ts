@@ -25,5 +25,6 @@ export interface MetricSources {
   isStored(): boolean;
   /** What became of the events that hooks were to hear of. */
   alerts(): Readonly<Record<'delivered' | 'failed' | 'dropped', number>>;
-  connections(): ConnectionCounts;
+  /** Without it there are no series of connections. */
+  connections?(): ConnectionCounts;
 }
