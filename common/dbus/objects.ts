@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bus } from './bus.js';
+import { CallsInHand } from './calls-in-hand.js';
 import { Encoder } from './encode.js';
 import { encodeInterfaces, encodeObjects, encodeProperties } from './encode-objects.js';
 import { DbusFault } from './errors.js';
@@ -48,10 +49,26 @@ export interface ObjectServer {
 /** machine-id(5), and where D-Bus has it on systems without systemd. */
 const MACHINE_ID_FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id'];
 
-/** Serves objects on a bus, until it is gone. Names are for the caller to request, when all is ready. */
-export function serveObjects(bus: Bus, tree: ObjectTree): ObjectServer {
+/**
+ * Serves objects on a bus, until it is gone. Names are for the caller to request, when all is ready.
+ * @param maxCalls how many calls may be in hand at once, as it is now; see CallsInHand. Default: what the connection
+ *   allows, which is never exceeded
+ */
+export function serveObjects(
+  bus: Bus,
+  tree: ObjectTree,
+  maxCalls: () => number = () => Infinity,
+): ObjectServer {
   const server = new Objects(bus, tree);
-  bus.serve(async call => await server.answer(call));
+  const inHand = new CallsInHand(maxCalls);
+  bus.serve(async call => {
+    const done = inHand.take(call.sender);
+    try {
+      return await server.answer(call);
+    } finally {
+      done();
+    }
+  });
   return server;
 }
 

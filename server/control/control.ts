@@ -1,6 +1,8 @@
 import type { Bus } from '../../common/dbus/bus.js';
 import { keepConnected } from '../../common/dbus/keep-connected.js';
 import { describeError } from '../../common/errors.js';
+import type { ServerLimits } from '../config/limits.js';
+import { DEFAULT_LIMITS } from '../config/limits.js';
 import { clientInterfaces } from './client-interface.js';
 import type { ControlledServer } from './controlled-server.js';
 import { claimNames } from './claim-names.js';
@@ -18,6 +20,8 @@ export interface Control {
 export interface ControlOptions {
   /** Of the bus. Default: the system's. */
   readonly address?: string;
+  /** As they are now. Default: those of mandos.conf(5). */
+  readonly limits?: () => Pick<ServerLimits, 'maxDbusCalls'>;
 }
 
 /**
@@ -26,6 +30,7 @@ export interface ControlOptions {
  */
 export function serveControl(server: ControlledServer, options: ControlOptions = {}): Control {
   const { registry, log } = server;
+  const { limits = () => DEFAULT_LIMITS } = options;
   const paths = new ObjectPaths(registry);
   const operator = new Operator(server, paths);
   const interfaces = {
@@ -43,7 +48,7 @@ export function serveControl(server: ControlledServer, options: ControlOptions =
   });
 
   const open = async (bus: Bus) => {
-    const opened = new Session(bus, interfaces, paths);
+    const opened = new Session(bus, interfaces, paths, () => limits().maxDbusCalls);
     const isOwned = await claimNames(bus, log);
     if (!isOwned || bus.gone.aborted) return;
     log.info(`D-Bus: serving as ${SERVER_NAME}`);

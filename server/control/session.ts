@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bus } from '../../common/dbus/bus.js';
 import type { DbusInterface } from '../../common/dbus/interface-table.js';
 import { servedObject } from '../../common/dbus/interface-table.js';
-import type { ObjectServer } from '../../common/dbus/objects.js';
+import type { ObjectServer, ObjectTree } from '../../common/dbus/objects.js';
 import { serveObjects } from '../../common/dbus/objects.js';
 import type { Client } from '../client/client.js';
 import type { ClientEvent } from '../client/events.js';
@@ -33,14 +33,17 @@ export class Session {
   readonly #announcer: Announcer;
   #isEnding = false;
 
-  /** Serves the objects at once. Names are for the caller to take, before it tells of anything. */
-  constructor(bus: Bus, interfaces: Interfaces, paths: ObjectPaths) {
+  /**
+   * Serves the objects at once. Names are for the caller to take, before it tells of anything.
+   * @param maxCalls how many calls may be in hand at once, as it is now
+   */
+  constructor(bus: Bus, interfaces: Interfaces, paths: ObjectPaths, maxCalls?: () => number) {
     this.#bus = bus;
     this.#paths = paths;
     const served = (client: Client) => servedObject(interfaces.client, client);
     const target: RootTarget = { allClientProperties: () => objects.allProperties(paths.all(), CLIENT_NAME) };
     const root = servedObject(interfaces.server, target);
-    const objects: ObjectServer = serveObjects(bus, {
+    const tree: ObjectTree = {
       find(path) {
         if (path === '/') return root;
         const client = paths.find(path);
@@ -48,7 +51,8 @@ export class Session {
       },
       children: path => paths.children(path),
       managed: () => paths.all(),
-    });
+    };
+    const objects: ObjectServer = serveObjects(bus, tree, maxCalls);
     this.#announcer = new Announcer(objects, interfaces, served);
   }
 

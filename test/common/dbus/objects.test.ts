@@ -344,6 +344,60 @@ test('more objects than a bus relays are an error, and the connection lives on',
   assert.deepEqual(faults, []);
 });
 
+test(
+  'calls beyond the limit are refused at once, and one program leaves others their half',
+  needs,
+  async t => {
+    const { privateBus, server, caller, things } = await serve(t, 1);
+    const waiting: (() => void)[] = [];
+    const slow: DbusInterface<undefined> = {
+      name: NAME,
+      methods: {
+        Wait: {
+          call: async () => {
+            await new Promise<void>(resolve => waiting.push(resolve));
+            return [];
+          },
+        },
+      },
+    };
+    let max = 8;
+    const tree = thingTree(things, servedObject([slow], undefined));
+    serveObjects(server, tree, () => max);
+    const wait = { destination: NAME, path: '/', interface: NAME, member: 'Wait' };
+    const isRefused = (error: unknown) => {
+      assert.ok(fails('LimitsExceeded')(error));
+      return 'refused' as const;
+    };
+    const ask = (bus: Bus) => bus.call(wait).catch(isRefused);
+    const refusedOf = async (calls: Promise<unknown>[], count: number) => {
+      let refused = 0;
+      await new Promise<void>(resolve => {
+        for (const call of calls)
+          void call.then(end => end === 'refused' && ++refused === count && resolve());
+      });
+    };
+    const flood = Array.from({ length: 100 }, () => ask(caller));
+    await refusedOf(flood, 96);
+    const other = await privateBus.connect();
+    const ping = { destination: NAME, path: '/', interface: 'org.freedesktop.DBus.Peer', member: 'Ping' };
+    await other.call(ping);
+    const others = Array.from({ length: 5 }, () => ask(other));
+    await refusedOf(others, 1);
+    const third = await privateBus.connect();
+    assert.equal(await ask(third), 'refused', 'eight in all');
+    max = 10;
+    await third.call(ping);
+    for (const resolve of waiting.splice(0)) resolve();
+    const ends = await Promise.all([...flood, ...others]);
+    assert.equal(ends.filter(end => end !== 'refused').length, 8);
+    const again = Array.from({ length: 6 }, () => ask(caller));
+    await refusedOf(again, 1);
+    for (const resolve of waiting.splice(0)) resolve();
+    assert.equal((await Promise.all(again)).filter(end => end !== 'refused').length, 5);
+  },
+);
+
 test("the properties of one interface of all objects are a method's reply", needs, async t => {
   const { server, caller, things } = await serve(t, 300);
   const all: DbusInterface<undefined> = {

@@ -116,6 +116,7 @@ export class Lines {
 export interface SceneOptions extends HeartOptions {
   readonly bus?: SystemBus;
   readonly reload?: () => Promise<string | undefined>;
+  readonly limits?: () => { readonly maxDbusCalls: number };
 }
 
 /** The service over the heart on a simulated clock and disk, on a bus of its own; and somebody who uses it. */
@@ -196,7 +197,10 @@ export async function startScene(
   const heart = new Heart(configured, options);
   const lines = new Lines();
   const levels: string[] = [];
-  const control = serveControl(controlled(heart, lines, levels, options.reload), { address: bus.address });
+  const control = serveControl(controlled(heart, lines, levels, options.reload), {
+    address: bus.address,
+    ...(options.limits ? { limits: options.limits } : {}),
+  });
   t.after(async () => await control.close());
   await lines.wait(/serving as/);
   const caller = await connectBus(bus.address);
