@@ -73,6 +73,9 @@ const CONVERTERS: Readonly<Record<string, (value: string) => Converted>> = {
   approval_duration: duration,
   approved_by_default: boolean,
   enabled: boolean,
+  release_check: text,
+  max_releases: text,
+  release_window: text,
 };
 
 /**

@@ -4,7 +4,7 @@ import { formatDuration, parseDuration } from '../../common/duration.js';
 import { printable } from '../../common/log.js';
 import type { ListedClient } from './select-clients.js';
 
-/** Options of mandos-clients.conf(5), in the order of its examples, and the properties that have their values. */
+/** Options of mandos-clients.conf(5), in the order of its examples, and the properties that have their values, or what ReleaseSettings calls them. */
 const OPTIONS: readonly (readonly [key: string, property: string])[] = [
   ['key_id', 'KeyID'],
   ['fingerprint', 'Fingerprint'],
@@ -17,6 +17,9 @@ const OPTIONS: readonly (readonly [key: string, property: string])[] = [
   ['approval_duration', 'ApprovalDuration'],
   ['approved_by_default', 'ApprovedByDefault'],
   ['enabled', 'Enabled'],
+  ['release_check', 'release_check'],
+  ['max_releases', 'max_releases'],
+  ['release_window', 'release_window'],
 ];
 
 /**

@@ -14,6 +14,7 @@ import { standardOutput } from './output.js';
 import { createProgress } from './progress.js';
 import type { Progress } from './progress.js';
 import type { Request, Selection } from './request.js';
+import { withReleaseSettings } from './release-settings.js';
 import { listClients, selectClients } from './select-clients.js';
 import type { ListedClient } from './select-clients.js';
 import { selfCheck } from './self-check.js';
@@ -90,8 +91,11 @@ async function show(
   }
   if (request.kind === 'export') {
     const { selection } = request;
-    const clients = await withServer(log, debug, bus =>
-      selection === 'added' ? addedClients(bus) : selected(bus, selection),
+    const clients = await withServer(log, debug, async bus =>
+      withReleaseSettings(
+        bus,
+        selection === 'added' ? await addedClients(bus) : await selected(bus, selection),
+      ),
     );
     printOut(clients.map(exportSection).join('\n'));
     return 0;

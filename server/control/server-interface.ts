@@ -2,6 +2,7 @@ import { DbusFault } from '../../common/dbus/bus.js';
 import type { DbusInterface, MethodResult } from '../../common/dbus/interface-table.js';
 import type { LogLevel } from '../../common/log.js';
 import { findLogLevel, LOG_LEVELS } from '../../common/log.js';
+import type { Client } from '../client/client.js';
 import { clientObjectPath } from '../client/object-path.js';
 import type { ControlledServer, SettingValue } from './controlled-server.js';
 import { OLD_SERVER_NAME, SERVER_NAME } from './names.js';
@@ -23,7 +24,7 @@ export function serverInterfaces(
   operator: Operator,
 ): readonly [Table, Table] {
   const original = originalInterface(paths, operator);
-  const added = addedInterface(server, operator);
+  const added = addedInterface(server, paths, operator);
   return [
     { ...original, ...added, methods: { ...original.methods, ...added.methods } },
     { ...original, name: OLD_SERVER_NAME, deprecated: true },
@@ -57,7 +58,11 @@ function originalInterface(paths: ObjectPaths, operator: Operator): Table {
 }
 
 /** What the original does not have. */
-function addedInterface(server: ControlledServer, operator: Operator): Pick<Table, 'methods' | 'properties'> {
+function addedInterface(
+  server: ControlledServer,
+  paths: ObjectPaths,
+  operator: Operator,
+): Pick<Table, 'methods' | 'properties'> {
   const { registry, about } = server;
   return {
     methods: {
@@ -73,6 +78,16 @@ function addedInterface(server: ControlledServer, operator: Operator): Pick<Tabl
         call: () => {
           const added = [...registry].filter(({ configured }) => !configured);
           return [added.map(({ settings }) => clientObjectPath(settings.name))];
+        },
+      },
+      ReleaseSettings: {
+        in: { object_paths: 'ao' },
+        out: { settings: 'a{oa{sv}}' },
+        call: (_, [asked]) => {
+          const clients = (asked as string[]).map(path => [path, paths.find(path)] as const);
+          return [
+            new Map(clients.flatMap(([path, client]) => (client ? [[path, releaseSettings(client)]] : []))),
+          ];
         },
       },
       Reload: {
@@ -100,6 +115,16 @@ function addedInterface(server: ControlledServer, operator: Operator): Pick<Tabl
       ClientCount: { type: 'u', emitsChanged: 'false', get: () => registry.size },
     },
   };
+}
+
+/** As AddClient takes them: the original's interface of a client has no place for them. */
+function releaseSettings({ settings, releasesSinceEnabled }: Client): Settings {
+  return new Map([
+    ['release_check', { signature: 's', value: settings.releaseCheck }],
+    ['max_releases', { signature: 'u', value: settings.maxReleases }],
+    ['release_window', { signature: 's', value: settings.releaseWindow }],
+    ['releases_since_enabled', { signature: 'u', value: releasesSinceEnabled }],
+  ]);
 }
 
 type Settings = ReadonlyMap<string, { readonly signature: string; readonly value: unknown }>;

@@ -72,6 +72,7 @@ async function introspect(server: ControlledHost, path: string): Promise<Set<str
 const ADDED = [
   `${SERVER}: method AddClient`,
   `${SERVER}: method AddedClients`,
+  `${SERVER}: method ReleaseSettings`,
   `${SERVER}: method Reload`,
   `${SERVER}: method SetLogLevel`,
   `${SERVER}: property `,

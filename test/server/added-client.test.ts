@@ -36,6 +36,9 @@ test('a client that is added has the built-in defaults of clients.conf', () => {
       approvalDurationMs: 1000,
       approvedByDefault: true,
       enabled: true,
+      releaseCheck: 'warn',
+      maxReleases: 0,
+      releaseWindow: '',
     },
   );
 });

@@ -45,6 +45,9 @@ test('a client has the defaults of the manual page', () => {
       approvalDurationMs: 1000,
       approvedByDefault: true,
       enabled: true,
+      releaseCheck: 'warn',
+      maxReleases: 0,
+      releaseWindow: '',
     },
   ]);
 });

@@ -33,6 +33,7 @@ export const VERDICTS: readonly ClientEvent[] = [
       reason: `unknown key ID ${stranger.toUpperCase()}`,
     },
   },
+  { kind: 'impostor', client, keyId, peer },
   { kind: 'approval-needed', client, keyId, peer, delayMs: 30_000 },
   { kind: 'approved', client: approve(client, true, NOW_MS), by: operator(1000), granted: true },
   { kind: 'approved', client: approve(client, false, NOW_MS), by: operator(undefined), granted: false },

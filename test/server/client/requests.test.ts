@@ -12,7 +12,7 @@ const DELAY_MS = 3_000;
 const DURATION_MS = 2_000;
 /** How long a release waits for a busy disk. */
 const COUNT_WAIT_MS = 2_000;
-const COUNTED = 'releases lastReleaseMs';
+const COUNTED = 'releases releasesSinceEnabled lastReleaseMs';
 const ASKED = ['lastApprovalRequestMs pendingApprovals', `approval-needed: ${DELAY_MS}`];
 
 /** A client `a` whose requests wait, if nothing else is said. */
@@ -55,7 +55,7 @@ test('section 7: each release extends anew, and two at once are both served', as
   }
   assert.deepEqual(heart.said(), [
     COUNTED,
-    'releases',
+    'releases releasesSinceEnabled',
     'expiresMs unchecked',
     'released',
     'expiresMs',
