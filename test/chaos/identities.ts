@@ -1,3 +1,6 @@
+import { cpSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeTlsKey } from '../support/keys.js';
 import type { Keys } from '../support/programs.js';
 import { makeKeys } from '../support/programs.js';
 
@@ -19,13 +22,31 @@ export const INTRUDERS = ['kept', 'gone', 'off', 'denied', 'stranger'] as const 
 
 export type Identities = Readonly<Record<Name, Keys>>;
 
-export const passwordOf = (name: Name): string => `password of ${name}`;
+/** Of all of them. */
+export const PASSWORD = 'correct horse battery';
 
-/** @param directory for the keys */
+/**
+ * They differ in the keys that the server knows them by.
+ * @param directory for the keys
+ */
 export async function makeIdentities(directory: string): Promise<Identities> {
-  const pairs: [Name, Keys][] = [];
-  for (const name of NAMES) pairs.push([name, await makeKeys(directory, name, passwordOf(name))]);
+  const web = await makeKeys(directory, 'web', PASSWORD);
+  const pairs = NAMES.map((name): [Name, Keys] => [name, name === 'web' ? web : likeWeb(web, name)]);
   return Object.fromEntries(pairs) as Record<Name, Keys>;
+}
+
+function likeWeb(web: Keys, name: Name): Keys {
+  const keys = `${web.keys}-${name}`;
+  cpSync(web.keys, keys, { recursive: true });
+  const { publicKey, privateKey, keyId } = makeTlsKey();
+  writeFileSync(join(keys, 'tls-pubkey.pem'), publicKey);
+  writeFileSync(join(keys, 'tls-privkey.pem'), privateKey);
+  // The original wants a fingerprint, too; nobody is known by it here.
+  const section = web.section
+    .replace('[web]', `[${name}]`)
+    .replace(/^key_id = .*$/m, `key_id = ${keyId}`)
+    .replace(/^fingerprint = .*$/m, `fingerprint = ${keyId.slice(0, 40).toUpperCase()}`);
+  return { ...web, keys, section };
 }
 
 export interface Times {

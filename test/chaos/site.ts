@@ -22,6 +22,16 @@ const STOP_LIMIT_MS = 10_000;
 export const DISK = '/run/disk';
 const STATE = `${DISK}/state`;
 
+const MOUNT_TMPFS = `mount -t tmpfs -o size=2m,mode=755 tmpfs ${DISK}`;
+/** The private /dev has no loop devices; which is free, mount(8) finds out. */
+const MOUNT_EXT4 = [
+  'mknod /dev/loop-control c 10 237',
+  'for i in 0 1 2 3 4 5 6 7; do mknod /dev/loop$i b 7 $i; done',
+  'truncate -s 8M /run/image',
+  'mkfs.ext4 -q -F /run/image',
+  `mount -o loop /run/image ${DISK}`,
+].join(' && ');
+
 export interface SiteOptions {
   readonly program: Program;
   readonly identities: Identities;
@@ -32,7 +42,7 @@ export interface SiteOptions {
   readonly times?: Times;
 }
 
-const TIMES: Times = { interval: 'PT2S', timeout: 'PT5M' };
+const TIMES: Times = { interval: 'PT3S', timeout: 'PT5M' };
 
 /** What a server says of a client. */
 export interface ClientView {
@@ -96,11 +106,8 @@ export class Site {
     const avahi = await startAvahi(server);
     await startSyslog(server);
     for (const name of ['disk', 'tmp']) mkdirSync(join(server.runDirectory, name), { mode: 0o777 });
-    const disk =
-      options.disk === 'ext4'
-        ? 'truncate -s 8M /run/image && mkfs.ext4 -q -F /run/image && mount -o loop /run/image /run/disk'
-        : 'mount -t tmpfs -o size=2m,mode=755 tmpfs /run/disk';
-    const script = `${disk} && mkdir -p ${STATE} && chmod 777 ${STATE} /run/tmp && echo mounted && exec cat`;
+    const disk = options.disk === 'ext4' ? MOUNT_EXT4 : MOUNT_TMPFS;
+    const script = `${disk} && mkdir -p ${STATE} && chmod 777 ${STATE} /run/tmp /dev/shm && echo mounted && exec cat`;
     const cell = spawnWithSyslog(server, 'sh', ['-c', script], { keepInputOpen: true });
     await cell.waitForOutput(/^mounted$/m);
     const site = new Site(options, { lan, server, client, wire, cell, bus, avahi });

@@ -47,6 +47,8 @@ const NEEDS = {
   lz4: () => hasCommand('lz4'),
   bzip2: () => hasCommand('bzip2'),
   lzop: () => hasCommand('lzop'),
+  tun: () => existsSync('/dev/net/tun'),
+  prlimit: () => hasCommand('prlimit'),
 } as const;
 export type Need = keyof typeof NEEDS;
 
