@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client';
 import { Histogram } from 'prom-client';
 import type { CheckOutcome } from '../client/client.js';
 import type { ClientEvent } from '../client/events.js';
+import type { Refusal } from '../client/release-policy.js';
 import { SeriesBuilder } from './builder.js';
 import { ClientCounts } from './client-counts.js';
 import { addProcessSeries } from './process-series.js';
@@ -14,7 +15,16 @@ const CHECK_SECONDS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100];
 const NOT_RUN = [126, 127];
 
 const CHECK_RESULTS = ['succeeded', 'failed', 'not_run'] as const;
-const REFUSAL_CODES = ['unknown', 'disabled', 'denied', 'approval-timeout'];
+const REFUSAL_CODES = Object.keys({
+  unknown: true,
+  disabled: true,
+  denied: true,
+  'approval-timeout': true,
+  'outside-window': true,
+  'too-many-releases': true,
+  'too-many-pending': true,
+  impostor: true,
+} satisfies Record<Refusal['code'], true>);
 const ORIGINS = ['checks', 'operator', 'configuration'];
 
 /**
