@@ -9,7 +9,7 @@ import { parseAddress } from './server-address.js';
 import { DEBUG_OPTION, HELP_OPTIONS } from './standard-options.js';
 
 /** Where the initramfs keeps the keys (mandos-client(8mandos), FILES). */
-const KEY_DIRECTORY = '/conf/conf.d/mandos';
+export const KEY_DIRECTORY = '/conf/conf.d/mandos';
 /** And the network hooks. */
 const HOOK_DIRECTORY = '/lib/mandos/network-hooks.d';
 
@@ -18,7 +18,7 @@ export const PROGRAM: Program = {
   name: 'mandos-client',
   summary:
     "Finds Mandos servers, gets this machine's password from one of them and prints it on standard output.",
-  usage: ['[OPTION]...', '--connect=ADDRESS:PORT [OPTION]...'],
+  usage: ['[OPTION]...', '--connect=ADDRESS:PORT [OPTION]...', '--explain [OPTION]...'],
   options: [
     {
       name: 'connect',
@@ -80,6 +80,10 @@ export const PROGRAM: Program = {
       name: 'network-hook-dir',
       argument: 'DIR',
       help: `Network hooks. Default: ${HOOK_DIRECTORY}`,
+    },
+    {
+      name: 'explain',
+      help: 'Say of every condition whether it is met to get the password, asking servers, and exit without printing it',
     },
     {
       name: 'dh-bits',

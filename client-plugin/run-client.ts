@@ -1,3 +1,4 @@
+import { parseCommandLine, UsageError } from '../common/cli.js';
 import type { Log } from '../common/log.js';
 import { obtain } from './ask-servers.js';
 import { readClientKeys, wipeKeys } from './client-keys.js';
@@ -9,7 +10,9 @@ import type { InProcessPlugin } from './plugin.js';
 /** mandos-client within this process: root rights stay given up when it has settled. */
 export const mandosClientPlugin: InProcessPlugin = async (argv, context) => {
   const { environment, signal, privileges } = context;
-  const options = clientOptions(pluginOptions(PROGRAM, argv));
+  const values = pluginOptions(PROGRAM, argv);
+  if (values.has('explain')) throw new UsageError('--explain gets no password');
+  const options = clientOptions(values);
   const log = options.debug ? withDebug(context.log) : context.log;
   options.unused.forEach(message => log.info(message));
   // Rights may have been given up before: a password that did not open the disk is asked for again.
@@ -42,6 +45,18 @@ function withDebug(log: Log): Log {
 }
 
 /** mandos-client as a program. */
-export function main(argv: readonly string[]): Promise<void> {
-  return runAsProgram(PROGRAM, mandosClientPlugin, argv);
+export async function main(argv: readonly string[]): Promise<void> {
+  if (!isExplanation(argv)) return await runAsProgram(PROGRAM, mandosClientPlugin, argv);
+  const explain = await import('./explain/main.js');
+  return await explain.main(argv);
+}
+
+/** What is wrong with a command line is told where it is used. */
+function isExplanation(argv: readonly string[]): boolean {
+  try {
+    const commandLine = parseCommandLine(PROGRAM, argv);
+    return commandLine.kind === 'run' && commandLine.values.has('explain');
+  } catch {
+    return false;
+  }
 }

@@ -79,8 +79,14 @@ export async function createScene(t: TestContext, options: SceneOptions): Promis
     return child;
   };
   const explainAs: Scene['explainAs'] = async (wrapper, word, ...args) => {
-    const [command = '', ...rest] = [...wrapper, process.execPath, MANDOS, `--explain=${word}`];
-    const child = host.spawn(command, [...rest, ...places, ...args]);
+    const child = host.spawn('env', [
+      ...wrapper,
+      process.execPath,
+      MANDOS,
+      `--explain=${word}`,
+      ...places,
+      ...args,
+    ]);
     const { code } = await child.waitForExit();
     return { status: code, text: child.output.replace(/\s+/g, ' '), output: child.output };
   };
