@@ -8,7 +8,11 @@ export const NOW_MS = Date.UTC(2026, 2, 1, 4, 5, 6, 789);
 const SECRET = 'correct horse battery staple';
 
 const client = {
-  ...createClient({ ...TEST_SETTINGS, name: 'web1', secret: Buffer.from(SECRET) }, NOW_MS, 0),
+  ...createClient(
+    { ...TEST_SETTINGS, name: 'web1', secret: Buffer.from(SECRET), releaseCheck: 'warn' },
+    NOW_MS,
+    0,
+  ),
   releases: 3,
 };
 const keyId = 'ab'.repeat(32);

@@ -255,7 +255,12 @@ const ROWS: readonly (readonly [string, Client, (client: Client) => Client, Diff
       expiresMs: 8_600,
     },
   ],
-  ['7: a release is counted', good, c => countRelease(c, 1_000), { releases: 1, releasesSinceEnabled: 1, lastReleaseMs: 1_000 }],
+  [
+    '7: a release is counted',
+    good,
+    c => countRelease(c, 1_000),
+    { releases: 1, releasesSinceEnabled: 1, lastReleaseMs: 1_000 },
+  ],
   [
     '8: Timeout, enabled: Expires shifted by exactly new − old',
     good,
