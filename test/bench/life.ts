@@ -9,6 +9,7 @@ import { fleetSections } from './fleet.js';
 import type { LoadProgram } from './load-run.js';
 import { childrenFigures, cpuTime, residentMb, treeCpuMs } from './process-figures.js';
 import type { Recorder, SectionRecorder } from './results.js';
+import { formatNumber } from './results.js';
 import type { StartedServer } from './servers.js';
 import { startOurs, stopServer } from './servers.js';
 
@@ -60,14 +61,14 @@ export async function benchLife(
 ): Promise<void> {
   const scene: Scene = { host: await lan.host('life'), keys, load, isLong };
   const drawn: Drawn[] = [];
-  const title = `${COMPARED_CLIENTS} clients, each checked every two minutes`;
+  const title = `${formatNumber(COMPARED_CLIENTS)} clients, each checked every two minutes`;
   drawn.push(...(await compare(scene, recorder.section('life-compared', title))));
   let last: SectionRecorder | undefined;
   for (const target of TARGETS) {
     const perSecond = Math.round(target.clients / INTERVAL_S);
     last = recorder.section(
       `life-${target.clients}`,
-      `${target.clients} clients, ${perSecond} checks a second`,
+      `${formatNumber(target.clients)} clients, ${perSecond} checks a second`,
     );
     drawn.push(await measure(scene, target, last));
   }
@@ -145,7 +146,7 @@ async function measure(scene: Scene, target: Target, section: SectionRecorder): 
   section.figure('timers late, at most', lateness.maxMs, 'ms', LATENESS_TARGET_MS);
   const failed = child.output.match(/(disabled|check failed):.*/g) ?? [];
   if (failed.length > 0) throw new Error(`${failed.length} checks have failed: ${failed[0]}`);
-  const label = `mandos-ts, ${clients} clients`;
+  const label = `mandos-ts, ${formatNumber(clients)} clients`;
   return { label, startMs: tookMs, residentMb: figures.nowMb, cores: figures.cores };
 }
 
@@ -182,6 +183,6 @@ async function compareOne(
     section.note(`${name} does not stop in time and is killed`);
     child.kill();
   }
-  const label = `${name}, ${COMPARED_CLIENTS} clients`;
+  const label = `${name}, ${formatNumber(COMPARED_CLIENTS)} clients`;
   return { label, startMs: startedInMs, residentMb: nowMb, cores };
 }

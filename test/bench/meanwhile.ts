@@ -7,6 +7,7 @@ import { checkedEach, fleetSections, HARDLY_CHECKED } from './fleet.js';
 import { allClientsMs, BUS_LIMITS, MESSAGE_LIMIT_BYTES } from './listing.js';
 import type { LoadProgram, LoadResult } from './load-run.js';
 import type { Recorder } from './results.js';
+import { formatNumber } from './results.js';
 import { settled, startOurs } from './servers.js';
 import { median } from './statistics.js';
 
@@ -30,7 +31,7 @@ interface Rounds {
 export async function benchMeanwhile(lan: Lan, keys: Keys, load: LoadProgram, recorder: Recorder) {
   const section = recorder.section(
     'meanwhile',
-    `Releases while something else goes on: ${CLIENTS} clients, ${LOAD.rate} releases a second, median of ${ROUNDS} rounds`,
+    `Releases while something else goes on: ${formatNumber(CLIENTS)} clients, ${LOAD.rate} releases a second, median of ${ROUNDS} rounds`,
   );
   section.note('the server on one core; load, D-Bus and its caller on another');
   const all: { workers: number; rounds: Rounds }[] = [];

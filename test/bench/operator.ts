@@ -12,6 +12,7 @@ import { fleetSections } from './fleet.js';
 import { allClientsMs, BUS_LIMITS, DAEMON, MESSAGE_LIMIT_BYTES, SERVER } from './listing.js';
 import { residentMb } from './process-figures.js';
 import type { Recorder, SectionRecorder } from './results.js';
+import { formatNumber } from './results.js';
 import { startOurs } from './servers.js';
 import { median } from './statistics.js';
 
@@ -113,7 +114,10 @@ async function monitorMs(host: Host): Promise<{ openMs: number; keysMs: number[]
 }
 
 export async function benchOperator(lan: Lan, keys: Keys, recorder: Recorder): Promise<void> {
-  const section = recorder.section('operator', `Operators: D-Bus and programs, ${CLIENTS} clients`);
+  const section = recorder.section(
+    'operator',
+    `Operators: D-Bus and programs, ${formatNumber(CLIENTS)} clients`,
+  );
   const host = await lan.host('operator');
   const { address } = await startBus(host, { limits: BUS_LIMITS });
   const clientsConf = keys.section + fleetSections(CLIENTS - 1, keys.bytes);
@@ -148,7 +152,7 @@ async function benchPrograms(section: SectionRecorder, host: Host, address: stri
   section.figure('… at most', Math.max(...keysMs), 'ms', KEY_TARGET_MS);
   section.charts.push({
     file: 'operator',
-    title: `What operators wait for, ${CLIENTS} clients`,
+    title: `What operators wait for, ${formatNumber(CLIENTS)} clients`,
     panels: [
       {
         kind: 'bars',

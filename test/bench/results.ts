@@ -117,8 +117,8 @@ export function readResults(file: string): Results | undefined {
 
 /** Three digits tell as much as these measurements do. */
 export function formatNumber(value: number): string {
-  if (value === 0 || Math.abs(value) >= 100) return value.toFixed(0);
-  return value.toFixed(Math.abs(value) < 10 ? 2 : 1);
+  const digits = value === 0 || Math.abs(value) >= 100 ? 0 : Math.abs(value) < 10 ? 2 : 1;
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 /** As in `at most 1.35: met`. */

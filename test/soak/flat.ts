@@ -7,8 +7,8 @@ import type { Sample } from './samples.js';
  */
 export const MEMORY_SHARE = 1.1;
 export const MEMORY_MB = 16;
-/** Of descriptors and processes the least of a quarter counts, so that what is under way does not: nothing more. */
-export const MORE_DESCRIPTORS = 0;
+/** Of a quarter's samples the least counts, so that little of what is under way does: some connections and an fping. */
+export const MORE_DESCRIPTORS = 16;
 export const MORE_PROCESSES = 0;
 
 export interface Growth {

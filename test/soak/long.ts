@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { prepareLoad } from '../bench/load-run.js';
-import { Recorder } from '../bench/results.js';
+import { formatNumber, Recorder } from '../bench/results.js';
 import { createLan } from '../support/namespace.js';
 import { makeKeys } from '../support/programs.js';
 import { growths, isFlat } from './flat.js';
@@ -34,7 +34,7 @@ const plan: Plan = {
 const hooks: (() => Promise<void>)[] = [];
 try {
   const recorder = new Recorder();
-  const title = `Soak: ${plan.releases} releases and ${plan.checks} checks, ${plan.clients} clients, ${plan.workers} worker${plan.workers > 1 ? 's' : ''}`;
+  const title = `Soak: ${formatNumber(plan.releases)} releases and ${formatNumber(plan.checks)} checks, ${formatNumber(plan.clients)} clients, ${plan.workers} worker${plan.workers > 1 ? 's' : ''}`;
   const section = recorder.section(plan.workers > 1 ? `soak-${plan.workers}-workers` : 'soak', title);
   const lan = await createLan({ after: hook => hooks.push(hook) });
   const host = await lan.host('soak');

@@ -130,7 +130,7 @@ async function reload(child: Child, configDirectory: string, clientsConf: string
   renameSync(`${file}.new`, file);
   const from = child.output.length;
   child.signal('SIGHUP');
-  const [line] = await child.waitForOutput(/reload: .*$/m, RELOAD_LIMIT_MS, from);
+  const [line] = await child.waitForOutput(/reload: .*\n/, RELOAD_LIMIT_MS, from);
   if (!line.includes('changed')) throw new Error(`the server does not take its configuration over: ${line}`);
 }
 
