@@ -5,8 +5,7 @@ import type { Log } from '../common/log.js';
 import { listInterfaces } from '../common/network-interfaces.js';
 import { openBoundSocket } from './host/bound-socket.js';
 import type { ServerOptions } from './options.js';
-import type { ReleaseService } from './release/connection.js';
-import type { Listener, ListenTarget } from './release/listener.js';
+import type { Listener, ListenService, ListenTarget } from './release/listener.js';
 import { listen, listenFailure } from './release/listener.js';
 
 type ListenOptions = Pick<
@@ -14,10 +13,7 @@ type ListenOptions = Pick<
   'socket' | 'address' | 'port' | 'interface' | 'useIpv6' | 'zeroconf'
 >;
 
-/** Below it are those that only root may bind. */
-const FIRST_UNPRIVILEGED_PORT = 1024;
-
-/** Where to listen, as far as root is needed for it. */
+/** Where to listen. */
 export interface ListenPlace {
   readonly target: ListenTarget;
   /** The interface that the socket is bound to. */
@@ -28,12 +24,12 @@ export interface ListenPlace {
  * Listens at a place, and says where that is.
  * @throws MandosError LISTEN
  */
-export async function openListener(
+export function openListener(
   options: ListenOptions,
   { target, only }: ListenPlace,
-  service: ReleaseService,
-): Promise<Listener> {
-  const listener = await listen(target, service);
+  service: ListenService,
+): Listener {
+  const listener = listen(target, service);
   const endpoint = formatEndpoint(listener.address, listener.port);
   // Nobody else tells a port that the system has chosen: it must be seen at the default level.
   const unheard = !options.zeroconf && options.socket === undefined && (options.port ?? 0) === 0;
@@ -53,24 +49,23 @@ function keepFromCheckers(fd: number): void {
 }
 
 /**
- * Chooses where to listen (mandos(8)), and opens the socket where that needs root: one that is bound to an interface,
- * where such a socket can be had, or to a port below 1024.
+ * Opens the socket to listen on (mandos(8)). That may need root: for one that is bound to an interface, where such a
+ * socket can be had, or to a port below 1024.
  * @throws MandosError LISTEN
  */
 export function openListenPlace(options: ListenOptions, log: Log): ListenPlace {
   const { socket, interface: name, port = 0 } = options;
   if (socket !== undefined) {
     keepFromCheckers(socket);
-    return { target: { kind: 'descriptor', fd: socket, name: `descriptor ${socket}` } };
+    return { target: { fd: socket, name: `descriptor ${socket}` } };
   }
   const address = options.address ?? (options.useIpv6 ? '::' : '0.0.0.0');
-  const isPrivileged = port > 0 && port < FIRST_UNPRIVILEGED_PORT;
-  if (name === undefined && !isPrivileged) return { target: { kind: 'address', address, port } };
   const where = formatEndpoint(address, port) + (name === undefined ? '' : ` on ${name}`);
-  const index = listInterfaces().find(candidate => candidate.name === name)?.index ?? 0;
+  const index =
+    name === undefined ? 0 : (listInterfaces().find(candidate => candidate.name === name)?.index ?? 0);
   try {
     const { fd, deviceFault } = openBoundSocket(address, port, name, index);
-    const target = { kind: 'descriptor', fd, name: where } as const;
+    const target = { fd, name: where };
     if (name === undefined) return { target };
     if (deviceFault === undefined) return { target, only: name };
     const reason =

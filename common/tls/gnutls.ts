@@ -29,6 +29,9 @@ const SHUT_WR = 1;
 export const CRT_RAWPK = 3;
 export const E_AGAIN = -28;
 export const E_PREMATURE_TERMINATION = -110;
+/** The socket's own error: errno says which. */
+export const E_PUSH_ERROR = -53;
+export const E_PULL_ERROR = -54;
 const E_FATAL_ALERT_RECEIVED = -12;
 
 type Transfer = (transport: bigint, data: bigint, bytes: number | bigint) => number;
@@ -58,6 +61,8 @@ interface Functions {
   prioritySet(session: Session, priorities: Priorities): number;
   setRequest(session: Session, request: number): void;
   setErrno(session: Session, errno: number): void;
+  setDescriptors(session: Session, receive: number, send: number): void;
+  direction(session: Session): number;
   setPush(session: Session, callback: bigint): void;
   setPull(session: Session, callback: bigint): void;
   setPullTimeout(session: Session, callback: bigint): void;
@@ -71,6 +76,7 @@ interface Functions {
   alertSendAppropriate(session: Session, error: number): number;
   alertGet(session: Session): number;
   alertName(alert: number): string | null;
+  hash(algorithm: number, data: bigint, bytes: number, digest: Uint8Array): number;
 }
 
 interface Datum {
@@ -121,6 +127,8 @@ function load(): Functions {
     prioritySet: func('int gnutls_priority_set(void *session, void *priorities)'),
     setRequest: func('void gnutls_certificate_server_set_request(void *session, int request)'),
     setErrno: func('void gnutls_transport_set_errno(void *session, int errno)'),
+    setDescriptors: func('void gnutls_transport_set_int2(void *session, int receive, int send)'),
+    direction: func('int gnutls_record_get_direction(void *session)'),
     setPush: func('void gnutls_transport_set_push_function(void *session, void *callback)'),
     setPull: func('void gnutls_transport_set_pull_function(void *session, void *callback)'),
     setPullTimeout: func('void gnutls_transport_set_pull_timeout_function(void *session, void *callback)'),
@@ -134,6 +142,7 @@ function load(): Functions {
     alertSendAppropriate: func('int gnutls_alert_send_appropriate(void *session, int error)'),
     alertGet: func('int gnutls_alert_get(void *session)'),
     alertName: func('const char *gnutls_alert_get_name(int alert)'),
+    hash: func('int gnutls_hash_fast(int algorithm, void *data, size_t bytes, void *digest)'),
   };
 }
 
@@ -158,6 +167,9 @@ export interface Transport {
  * (koffi has 8192 slots).
  */
 let active: { readonly session: Session; readonly transport: Transport } | undefined;
+
+/** Of a session that reads and writes a socket by itself. */
+type MaybeTransport = Transport | undefined;
 
 /** Fatal for the session, whatever the error: an exception must not pass through C. */
 const EIO = 5;
@@ -195,7 +207,8 @@ function registerCallbacks(): { push: bigint; pull: bigint; ready: bigint } {
   };
 }
 
-function during<T>(session: Session, transport: Transport, call: () => T): T {
+function during<T>(session: Session, transport: MaybeTransport, call: () => T): T {
+  if (!transport) return call();
   active = { session, transport };
   try {
     return call();
@@ -253,11 +266,15 @@ export function freeCredentials(credentials: Credentials): void {
   gnutls().credentialsFree(credentials);
 }
 
-/** A session that has not begun its handshake. Priorities and credentials must outlive it. */
+/**
+ * A session that has not begun its handshake. Priorities and credentials must outlive it.
+ * @param fd a connected, non-blocking socket that GnuTLS reads and writes; without it, bytes come and go by a Transport
+ */
 export function createSession(
   role: keyof typeof ROLE_FLAGS,
   priorities: Priorities,
   credentials: Credentials,
+  fd?: number,
 ): Session {
   const lib = gnutls();
   const out: [Session | null] = [null];
@@ -267,14 +284,16 @@ export function createSession(
     'cannot start TLS',
   );
   const session = out[0] as Session;
-  callbacks ??= registerCallbacks();
   lib.prioritySet(session, priorities);
   lib.credentialsSet(session, CRD_CERTIFICATE, credentials);
   // The Mandos server, the TLS client, has no key of its own to show.
   if (role === 'server') lib.setRequest(session, CERT_IGNORE);
-  lib.setPush(session, callbacks.push);
-  lib.setPull(session, callbacks.pull);
-  lib.setPullTimeout(session, callbacks.ready);
+  if (fd === undefined) {
+    callbacks ??= registerCallbacks();
+    lib.setPush(session, callbacks.push);
+    lib.setPull(session, callbacks.pull);
+    lib.setPullTimeout(session, callbacks.ready);
+  } else lib.setDescriptors(session, fd, fd);
   lib.setHandshakeTimeout(session, 0);
   return session;
 }
@@ -288,7 +307,7 @@ export function freeSession(session: Session): void {
  * Carries the handshake on.
  * @returns 0 when it is complete, E_AGAIN when it needs more from the peer, else a fatal error
  */
-export function handshake(session: Session, transport: Transport): number {
+export function handshake(session: Session, transport?: Transport): number {
   return during(session, transport, () => {
     for (;;) {
       const result = gnutls().handshake(session);
@@ -298,7 +317,7 @@ export function handshake(session: Session, transport: Transport): number {
 }
 
 /** The next bytes of application data: their number, 0 at the peer's close_notify, or a negative error. */
-export function receive(session: Session, transport: Transport, buffer: Uint8Array): number {
+export function receive(session: Session, transport: MaybeTransport, buffer: Uint8Array): number {
   return during(session, transport, () => {
     for (;;) {
       const result = Number(gnutls().recordReceive(session, buffer, buffer.length));
@@ -319,13 +338,29 @@ export function send(session: Session, transport: Transport, data: Uint8Array): 
   });
 }
 
+/**
+ * Encrypts as much of `data` to the session's socket as that takes now.
+ * @returns how many bytes; E_AGAIN for none, and then the same call must be made again; else a fatal error
+ */
+export function sendPart(session: Session, data: Uint8Array): number {
+  for (;;) {
+    const result = Number(gnutls().recordSend(session, data, data.length));
+    if (result === E_AGAIN || result >= 0 || isFatal(result)) return result;
+  }
+}
+
+/** Whether what was interrupted by E_AGAIN waits for the socket to take bytes, not to have some. */
+export function waitsForWriting(session: Session): boolean {
+  return gnutls().direction(session) === 1;
+}
+
 /** Says close_notify to the peer (RFC 8446 section 6.1) without waiting for the peer's. */
-export function closeNotify(session: Session, transport: Transport): void {
+export function closeNotify(session: Session, transport?: Transport): void {
   during(session, transport, () => gnutls().bye(session, SHUT_WR));
 }
 
 /** Tells the peer why a handshake failed; GnuTLS sends no alert by itself. */
-export function sendAlert(session: Session, transport: Transport, error: number): void {
+export function sendAlert(session: Session, transport: MaybeTransport, error: number): void {
   during(session, transport, () => gnutls().alertSendAppropriate(session, error));
 }
 
@@ -341,6 +376,15 @@ export function peerCertificate(session: Session): { address: bigint; bytes: num
   if (list === null || count[0] < 1) return undefined;
   const first = koffi.decode(list, 'gnutls_datum_t') as { data: bigint; size: number };
   return { address: first.data, bytes: first.size };
+}
+
+const DIG_SHA256 = 6;
+const digest = Buffer.alloc(32);
+
+/** SHA-256 of native memory, in lower-case hexadecimal; several times as fast as by node:crypto for a key. */
+export function sha256(address: bigint, bytes: number): string {
+  check(gnutls().hash(DIG_SHA256, address, bytes, digest), 'TLS_HASH', 'SHA-256');
+  return digest.toString('hex');
 }
 
 /** An error in words, with the alert's name where the peer sent one. */

@@ -1,16 +1,11 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { MandosError } from '../errors.js';
 import { copyFromNative } from '../libc.js';
 import * as gnutls from './gnutls.js';
 import { MemoryTransport } from './memory-transport.js';
 import { keyId } from './raw-public-key.js';
 import type { TlsContext } from './tls-context.js';
-
-/** A TLS session that failed: TLS_HANDSHAKE, TLS_TIMEOUT, TLS_CERTIFICATE_TYPE, TLS_RECORD or TLS_CLOSED. */
-export class TlsError extends MandosError {
-  override readonly name = 'TlsError';
-}
+import { TlsError } from './tls-error.js';
 
 export interface TlsStreamOptions {
   /** In TLS's terms; the Mandos server is the TLS client. */

@@ -12,6 +12,11 @@ export type { Change };
 export interface LedgerEffects {
   /** @returns cancels it */
   after(delayMs: number, run: () => void): () => void;
+  /**
+   * Milliseconds from one write to the next when nothing but releases waits: a fleet that boots at once shares writes,
+   * which take more time than a release itself. One machine alone does not wait. Default: 0.
+   */
+  readonly gatherMs?: number;
 }
 
 /** How long the results of checks may wait for others, so that many share one write. */
@@ -23,6 +28,7 @@ const RETRY_MS = 5_000;
 
 interface Entry {
   readonly changes: readonly Change[];
+  readonly mayWait: boolean;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -57,6 +63,11 @@ export class Ledger {
   #flushDue = false;
   #cancelFlush: (() => void) | undefined;
   #work: Promise<void> | undefined;
+  /** Since the last write, others have had no time to gather. */
+  #isGathering = false;
+  #gathered = Promise.resolve();
+  /** Ends the gathering. */
+  #hurry: (() => void) | undefined;
   #failing = false;
 
   constructor(registry: Registry, store: ClientStore, log: Log, effects: LedgerEffects) {
@@ -79,12 +90,14 @@ export class Ledger {
   /**
    * Makes a decision of one or more changes, which hold together or not at all. A change of a client that does not exist
    * is none.
+   * @param mayWait for `gatherMs`, so that others share its write
    * @returns when it is stored and holds
    * @throws MandosError STATE when it cannot be stored
    */
-  decide(changes: readonly Change[]): Promise<void> {
+  decide(changes: readonly Change[], mayWait = false): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ changes, resolve, reject });
+      this.#waiting.push({ changes, mayWait, resolve, reject });
+      if (!mayWait) this.#hurry?.();
       this.#start();
     });
   }
@@ -114,6 +127,7 @@ export class Ledger {
    */
   async flush(): Promise<boolean> {
     this.#flushDue = true;
+    this.#hurry?.();
     this.#start();
     await this.#work;
     if (this.#dirty.size + this.#gone.size > 0) return false;
@@ -142,9 +156,33 @@ export class Ledger {
   async #run(): Promise<void> {
     // What was asked for in the same turn shares one write.
     await Promise.resolve();
-    while (this.#waiting.length > 0 || this.#flushDue) await this.#writeNext();
+    while (this.#waiting.length > 0 || this.#flushDue) {
+      if (this.#isGathering && !this.#flushDue && this.#waiting.every(({ mayWait }) => mayWait)) {
+        await this.#gathered;
+      }
+      this.#gather();
+      await this.#writeNext();
+    }
     // Not in a later turn: whoever asks for something then would wait for what has ended.
     this.#work = undefined;
+  }
+
+  /** From now on, for a while. */
+  #gather(): void {
+    const { gatherMs = 0, after } = this.#effects;
+    this.#hurry?.();
+    if (gatherMs === 0) return;
+    this.#isGathering = true;
+    this.#gathered = new Promise(resolve => {
+      const end = () => {
+        cancel();
+        this.#isGathering = false;
+        this.#hurry = undefined;
+        resolve();
+      };
+      const cancel = after(gatherMs, end);
+      this.#hurry = end;
+    });
   }
 
   async #writeNext(): Promise<void> {

@@ -259,7 +259,7 @@ export class Requests {
     const transition = (current: Client) => countRelease(current, nowMs);
     const arrive = this.#places.take(name);
     const counted = this.#ledger
-      .decide([{ kind: 'update', name, transition, event: arrive }])
+      .decide([{ kind: 'update', name, transition, event: arrive }], true)
       // The count itself is not lost: it is written when the disk can be written again.
       .catch(() => {
         arrive();

@@ -29,7 +29,10 @@ export interface ServerLimits {
   readonly linkLocalOnly: boolean;
 }
 
+/** A bound that catches slips of the hand. */
 const MOST = 1_000_000;
+/** What max_greeting_length may be. */
+export const MAX_GREETING_LIMIT_BYTES = 4096;
 
 const SETTINGS: { readonly [K in keyof ServerLimits]: Setting<ServerLimits[K]> } = {
   /** Processes of their own cost memory, and a server of few clients has nothing to do for them. */
@@ -43,7 +46,7 @@ const SETTINGS: { readonly [K in keyof ServerLimits]: Setting<ServerLimits[K]> }
   /** RSA keys take seconds on slow boards. */
   handshakeTimeoutMs: duration('handshake_timeout', 30_000),
   /** The greeting is `1` and an end of line; later versions of the protocol may say more. */
-  maxGreetingBytes: number('max_greeting_length', 64, 'bytes', 1, 4096),
+  maxGreetingBytes: number('max_greeting_length', 64, 'bytes', 1, MAX_GREETING_LIMIT_BYTES),
   /** A client asks again while it waits; more than some at once is nobody's boot. */
   maxPendingApprovals: number('max_pending_approvals', 8, 'requests', 1, MOST),
   /** A machine with a damaged key asks again each second at first, and then less and less. */

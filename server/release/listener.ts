@@ -1,18 +1,30 @@
-import type { Server } from 'node:net';
-import { createServer } from 'node:net';
 import { formatEndpoint } from '../../common/endpoint.js';
 import { describeError, MandosError } from '../../common/errors.js';
+import { EPOLLEXCLUSIVE, EPOLLIN, EventPoll } from '../../common/libc-epoll.js';
+import type { AcceptedSocket } from '../../common/libc-tcp.js';
+import { acceptConnection, boundAddress, closeDescriptor, listenOn } from '../../common/libc-tcp.js';
 import { SystemCallError } from '../../common/libc.js';
+import type { Admission } from './admission.js';
 import type { ReleaseService } from './connection.js';
-import { serveConnection } from './connection.js';
+import { Connection } from './connection.js';
 
 /** Connections that may wait for accept(2): a fleet that boots at once after a power cut. */
 const BACKLOG = 1024;
+/** Connections accepted in one turn of the event loop: those that are there go on as well. */
+const ACCEPTED_AT_ONCE = 16;
+/** How soon accepting is tried again when there are no descriptors or no memory left. */
+const ACCEPT_PAUSE_MS = 100;
 
-export type ListenTarget =
-  | { readonly kind: 'address'; readonly address: string; readonly port: number }
-  /** A bound socket that somebody else opened. `name` says to people which. */
-  | { readonly kind: 'descriptor'; readonly fd: number; readonly name: string };
+/** A bound socket. */
+export interface ListenTarget {
+  readonly fd: number;
+  /** Which, for people. */
+  readonly name: string;
+}
+
+export interface ListenService extends ReleaseService {
+  readonly admission: Admission;
+}
 
 export interface Listener {
   readonly address: string;
@@ -24,47 +36,103 @@ export interface Listener {
 }
 
 /**
- * Listens for clients and serves each.
+ * Listens for clients and serves each that is admitted.
+ * @param target whose descriptor is the listener's from now on
  * @throws MandosError LISTEN
  */
-export async function listen(target: ListenTarget, service: ReleaseService): Promise<Listener> {
-  const connections = new Set<{ destroy(): unknown }>();
-  const server = createServer({ noDelay: true }, socket => {
-    connections.add(socket);
-    socket.once('close', () => connections.delete(socket));
-    serveConnection(socket, service);
-  });
-  await bind(server, target);
-  const bound = server.address();
-  if (bound === null || typeof bound === 'string') {
-    server.close();
-    throw bindFailure(target, undefined);
+export function listen(target: ListenTarget, service: ListenService): Listener {
+  let bound;
+  try {
+    bound = boundAddress(target.fd);
+    listenOn(target.fd, BACKLOG);
+  } catch (error) {
+    if (remedyFor(error) !== undefined) throw listenFailure(target.name, error);
+    throw new MandosError('LISTEN', `cannot listen: ${target.name} is not an open TCP socket`, {
+      cause: error,
+    });
   }
-  // Out of file descriptors, most likely: accept(2) is tried again with the next connection.
-  server.on('error', error => service.log.error(`cannot accept connections: ${describeError(error)}`));
-  return {
-    address: bound.address,
-    port: bound.port,
-    close: () => new Promise(resolve => server.close(() => resolve())),
-    closeConnections: () => connections.forEach(socket => socket.destroy()),
-  };
+  return new Acceptor(target.fd, bound, service);
 }
 
-function bind(server: Server, target: ListenTarget): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onError = (error: Error) => reject(bindFailure(target, error));
-    server.once('error', onError);
-    const listening = () => {
-      server.off('error', onError);
-      resolve();
-    };
-    if (target.kind === 'descriptor') server.listen({ fd: target.fd, backlog: BACKLOG }, listening);
-    else
-      server.listen(
-        { host: target.address, port: target.port, ipv6Only: false, backlog: BACKLOG },
-        listening,
-      );
-  });
+class Acceptor implements Listener {
+  readonly address: string;
+  readonly port: number;
+  readonly #fd: number;
+  readonly #service: ListenService;
+  readonly #poll = new EventPoll();
+  readonly #connections = new Set<Connection>();
+  #pause: NodeJS.Timeout | undefined;
+  #isFailing = false;
+  #isOpen = true;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(fd: number, { address, port }: { address: string; port: number }, service: ListenService) {
+    this.address = address;
+    this.port = port;
+    this.#fd = fd;
+    this.#service = service;
+    this.#resume();
+  }
+
+  close(): Promise<void> {
+    if (this.#isOpen) {
+      this.#isOpen = false;
+      clearTimeout(this.#pause);
+      this.#poll.remove(this.#fd);
+      closeDescriptor(this.#fd);
+    }
+    return new Promise(resolve => {
+      this.#onEmpty = () => {
+        this.#poll.close();
+        this.#onEmpty = undefined;
+        resolve();
+      };
+      if (this.#connections.size === 0) this.#onEmpty();
+    });
+  }
+
+  closeConnections(): void {
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  #resume(): void {
+    this.#poll.add(this.#fd, EPOLLIN | EPOLLEXCLUSIVE, () => this.#accept());
+  }
+
+  #accept(): void {
+    try {
+      for (let i = 0; i < ACCEPTED_AT_ONCE; i++) {
+        const socket = acceptConnection(this.#fd);
+        if (!socket) return;
+        if (this.#isFailing) this.#service.log.info('connections can be accepted again');
+        this.#isFailing = false;
+        this.#admit(socket);
+      }
+    } catch (error) {
+      // Said once: who fills the table of descriptors must not fill the log as well.
+      if (!this.#isFailing) this.#service.log.error(`cannot accept connections: ${describeError(error)}`);
+      this.#isFailing = true;
+      // It would be ready again at once.
+      this.#poll.remove(this.#fd);
+      this.#pause = setTimeout(() => this.#resume(), ACCEPT_PAUSE_MS);
+    }
+  }
+
+  #admit(socket: AcceptedSocket): void {
+    const { admission, refusals } = this.#service;
+    const outcome = admission.admit(socket.address);
+    if (outcome.kind === 'refused') {
+      closeDescriptor(socket.fd);
+      const line = `refused ${formatEndpoint(socket.address, socket.port)}: ${outcome.reason}`;
+      refusals.stranger(outcome.code, socket.address, line);
+      return;
+    }
+    const connection = new Connection(socket, this.#poll, this.#service, outcome.ticket, closed => {
+      this.#connections.delete(closed);
+      if (this.#connections.size === 0) this.#onEmpty?.();
+    });
+    this.#connections.add(connection);
+  }
 }
 
 const REMEDIES: Record<string, string> = {
@@ -89,13 +157,4 @@ function remedyFor(error: unknown): string | undefined {
     error instanceof SystemCallError ? error.errorName : (error as NodeJS.ErrnoException | undefined)?.code;
   const remedy = REMEDIES[code ?? ''];
   return remedy === undefined ? undefined : `${remedy} (${code})`;
-}
-
-function bindFailure(target: ListenTarget, error: unknown): MandosError {
-  if (target.kind === 'address') return listenFailure(formatEndpoint(target.address, target.port), error);
-  // Node.js says no more than EINVAL of a descriptor that is not open or no such socket.
-  if (remedyFor(error) !== undefined) return listenFailure(target.name, error);
-  return new MandosError('LISTEN', `cannot listen: ${target.name} is not an open TCP socket`, {
-    cause: error,
-  });
 }

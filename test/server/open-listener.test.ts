@@ -7,10 +7,13 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { createLog } from '../../common/log.js';
+import { after } from '../../common/timer.js';
 import { DEFAULT_PRIORITY } from '../../common/protocol.js';
 import { TlsContext } from '../../common/tls/tls-context.js';
 import { openListener, openListenPlace } from '../../server/open-listener.js';
-import { DEFAULT_LIMITS } from '../../server/release/connection.js';
+import { DEFAULT_LIMITS } from '../../server/config/limits.js';
+import { Admission } from '../../server/release/admission.js';
+import { RefusalLog } from '../../server/release/refusal-log.js';
 import { scratchDirectory } from '../support/loopback.js';
 
 type Options = Parameters<typeof openListener>[0];
@@ -32,10 +35,12 @@ async function linesOf(t: TestContext, options: Partial<Options>): Promise<strin
   t.after(() => context.close());
   const all = { ...OPTIONS, ...options };
   const place = openListenPlace(all, log);
-  const listener = await openListener(all, place, {
+  const listener = openListener(all, place, {
     context,
     log,
-    limits: DEFAULT_LIMITS,
+    admission: new Admission(() => DEFAULT_LIMITS, Date.now),
+    refusals: new RefusalLog(log, { nowMs: Date.now, after }),
+    limits: () => DEFAULT_LIMITS,
     ask: () => assert.fail('nobody asks'),
   });
   await listener.close();

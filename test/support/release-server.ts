@@ -10,9 +10,13 @@ import { Ledger } from '../../server/client/ledger.js';
 import type { RequestEffects } from '../../server/client/requests.js';
 import { Requests } from '../../server/client/requests.js';
 import { after } from '../../common/timer.js';
-import type { ReleaseLimits } from '../../server/release/connection.js';
-import { DEFAULT_LIMITS } from '../../server/release/connection.js';
+import type { ServerLimits } from '../../server/config/limits.js';
+import { DEFAULT_LIMITS } from '../../server/config/limits.js';
+import { openBoundSocket } from '../../server/host/bound-socket.js';
+import { Admission } from '../../server/release/admission.js';
+import type { Listener } from '../../server/release/listener.js';
 import { listen } from '../../server/release/listener.js';
+import { RefusalLog } from '../../server/release/refusal-log.js';
 
 /** A listener in this process on loopback, with what it logs. */
 export interface ReleaseServer {
@@ -22,15 +26,17 @@ export interface ReleaseServer {
   readonly released: readonly string[];
   readonly registry: Registry;
   readonly requests: Requests;
+  readonly admission: Admission;
+  readonly listener: Listener;
   /** Resolves with the first line, past or future, that matches. */
   waitForLine(pattern: RegExp): Promise<string>;
 }
 
-export async function startReleaseServer(
+export function startReleaseServer(
   t: TestContext,
   clients: Client[],
-  limits: Partial<ReleaseLimits> = {},
-): Promise<ReleaseServer> {
+  { closeTimeoutMs, ...changes }: Partial<ServerLimits> & { closeTimeoutMs?: number } = {},
+): ReleaseServer {
   const lines: string[] = [];
   const released: string[] = [];
   const waiting: { pattern: RegExp; resolve: (line: string) => void }[] = [];
@@ -51,12 +57,18 @@ export async function startReleaseServer(
     if (event.kind === 'released') released.push(event.client.settings.name);
   });
   const context = new TlsContext(DEFAULT_PRIORITY);
-  const listener = await listen(
-    { kind: 'address', address: '::1', port: 0 },
+  const limits = { ...DEFAULT_LIMITS, ...changes };
+  const admission = new Admission(() => limits, Date.now);
+  const { fd } = openBoundSocket('::1', 0, undefined, 0);
+  const listener = listen(
+    { fd, name: '[::1]:0' },
     {
       context,
       log,
-      limits: { ...DEFAULT_LIMITS, ...limits },
+      admission,
+      refusals: new RefusalLog(log, { nowMs: Date.now, after }),
+      limits: () => limits,
+      ...(closeTimeoutMs === undefined ? {} : { closeTimeoutMs }),
       ask: (keyId, peer) => requests.ask(keyId, peer),
     },
   );
@@ -72,6 +84,8 @@ export async function startReleaseServer(
     released,
     registry,
     requests,
+    admission,
+    listener,
     waitForLine(pattern) {
       const past = lines.find(line => pattern.test(line));
       return past === undefined

@@ -194,9 +194,9 @@ test('the answer of every given server is the end, with what each said', async t
   await keygenSucceeds('-d', other);
   const mine = await keygen(['-d', keys, '-S', '-F', '-'], { input: 'hunter2' });
   const others = await keygen(['-d', other, '-S', '-F', '-'], { input: 'hunter2' });
-  const refusing = await startReleaseServer(t, []);
+  const refusing = startReleaseServer(t, []);
   const client = makeClient('web1', valueOf(mine.stdout, 'key_id') ?? '', secretOf(others.stdout));
-  const sending = await startReleaseServer(t, [client]);
+  const sending = startReleaseServer(t, [client]);
   const connect = [refusing, sending].map(({ port }) => `--connect=[::1]:${port}`);
   const { code, stdout, stderr } = await keygen(['--test', '-d', keys, ...connect]);
   assert.deepEqual([code, stdout], [1, '']);
@@ -243,7 +243,7 @@ test('mandos-keygen --test asks a server, and shows no password', requires('cryp
   await keygenSucceeds('-d', keys);
   const section = await keygen(['-d', keys, '-S', '-F', '-'], { input: 'hunter2' });
   const client = makeClient('web1', valueOf(section.stdout, 'key_id') ?? '', secretOf(section.stdout));
-  const { port } = await startReleaseServer(t, [client]);
+  const { port } = startReleaseServer(t, [client]);
   const device = luksDevice(t, Buffer.from('hunter2'));
 
   const decrypted = await keygen(['--test', '-d', keys, `--connect=[::1]:${port}`]);
@@ -268,7 +268,7 @@ test('nobody asks the servers, and root tries the device', requires('root', 'cry
   await keygenSucceeds('-d', keys);
   const section = await keygen(['-d', keys, '-S', '-F', '-'], { input: 'hunter2' });
   const client = makeClient('web1', valueOf(section.stdout, 'key_id') ?? '', secretOf(section.stdout));
-  const { port } = await startReleaseServer(t, [client]);
+  const { port } = startReleaseServer(t, [client]);
   const device = luksDevice(t, Buffer.from('hunter2'));
   chmodSync(device, 0o600);
   const { address, users } = await observingRelay(t, port, () => child.pid);

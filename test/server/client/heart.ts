@@ -110,6 +110,8 @@ export class TestStore implements ClientStore {
 }
 
 export interface HeartOptions {
+  /** Of the ledger. Default: 0. */
+  readonly gatherMs?: number;
   readonly store?: TestStore;
   readonly clock?: SimulatedClock;
   /** In [0, 1): spreads the first checks. Default 0.5. */
@@ -155,7 +157,7 @@ export class Heart {
       });
     const write = (batch: StoreBatch) =>
       this.#isStopped ? new Promise<void>(() => {}) : this.store.write(batch);
-    this.ledger = new Ledger(this.registry, { write }, log, { after });
+    this.ledger = new Ledger(this.registry, { write }, log, { after, gatherMs: options.gatherMs ?? 0 });
     this.requests = new Requests(this.registry, this.ledger, log, {
       nowMs,
       after,

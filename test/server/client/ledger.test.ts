@@ -4,6 +4,7 @@ import { checkedOk, startCheck } from '../../../server/client/checks.js';
 import type { Client } from '../../../server/client/client.js';
 import { createClient } from '../../../server/client/client.js';
 import { BY_CONFIGURATION } from '../../../server/client/events.js';
+import { countRelease } from '../../../server/client/releases.js';
 import { changeSettings } from '../../../server/client/settings-change.js';
 import { disabling, Heart, settingsOf } from './heart.js';
 
@@ -15,7 +16,14 @@ const BROKEN = { code: 'STATE' };
 
 /** All clients of the heart stored as they are. */
 async function start(...names: string[]): Promise<Heart> {
-  const heart = new Heart(names.map(name => settingsOf(name)));
+  return await startGathering(0, ...names);
+}
+
+async function startGathering(gatherMs: number, ...names: string[]): Promise<Heart> {
+  const heart = new Heart(
+    names.map(name => settingsOf(name)),
+    { gatherMs },
+  );
   heart.ledger.record(names, []);
   await heart.clock.pass(SOON_MS);
   heart.store.batches.length = 0;
@@ -374,4 +382,52 @@ test('what an event brings about is decided after it', async () => {
   await Promise.all(done);
   assert.equal(heart.client('b').enabled, false);
   assert.deepEqual(heart.store.words, ['a', 'b']);
+});
+
+/** Counts a release, which may wait for others. */
+function count(heart: Heart, name: string): Promise<void> {
+  return heart.ledger.decide([{ kind: 'update', name, transition: client => countRelease(client, 0) }], true);
+}
+
+test('releases of a fleet share writes: the first does not wait, others wait for more to come', async () => {
+  const heart = await startGathering(5, 'a', 'b', 'c', 'd');
+  await heart.clock.pass(5);
+  const first = watch(count(heart, 'a'));
+  await heart.clock.pass(0);
+  assert.equal(first.state, 'done');
+  const others = [watch(count(heart, 'b'))];
+  await heart.clock.pass(4);
+  others.push(watch(count(heart, 'c')));
+  assert.deepEqual(heart.store.words, ['a']);
+  await heart.clock.pass(1);
+  assert.deepEqual(heart.store.words, ['a', 'b c']);
+  assert.deepEqual(
+    others.map(({ state }) => state),
+    ['done', 'done'],
+  );
+  await heart.clock.pass(5);
+  const late = watch(count(heart, 'd'));
+  await heart.clock.pass(0);
+  assert.equal(late.state, 'done');
+});
+
+test('what an operator decides waits for nobody, and takes waiting releases along', async () => {
+  const heart = await startGathering(5, 'a', 'b', 'c');
+  await heart.clock.pass(5);
+  await Promise.all([count(heart, 'a'), heart.clock.pass(0)]);
+  void count(heart, 'b');
+  await heart.clock.pass(1);
+  const decision = watch(heart.disable('c'));
+  await heart.clock.pass(0);
+  assert.deepEqual(heart.store.words, ['a', 'b c']);
+  assert.equal(decision.state, 'done');
+});
+
+test('a stop does not wait for more releases either', async () => {
+  const heart = await startGathering(5, 'a', 'b');
+  await heart.clock.pass(5);
+  await Promise.all([count(heart, 'a'), heart.clock.pass(0)]);
+  const counted = watch(count(heart, 'b'));
+  assert.equal(await heart.ledger.flush(), true);
+  assert.equal(counted.state, 'done');
 });

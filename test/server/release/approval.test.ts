@@ -24,7 +24,7 @@ async function startServer(t: TestContext, settings: Partial<ClientSettings>) {
   const context = new TlsContext(DEFAULT_PRIORITY, key);
   t.after(() => context.close());
   const all = { ...TEST_SETTINGS, secret: SECRET, keyId: key.keyId, approvalDelayMs: LONG_MS, ...settings };
-  const server = await startReleaseServer(t, [createClient(all, Date.now(), 0)]);
+  const server = startReleaseServer(t, [createClient(all, Date.now(), 0)]);
   const events: ClientEvent[] = [];
   const waiters: { kind: ClientEvent['kind']; resolve: (event: ClientEvent) => void }[] = [];
   server.registry.events.subscribe(event => {

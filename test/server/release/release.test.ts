@@ -45,7 +45,7 @@ for (const type of ['ed25519', 'ed448', 'ecdsa', 'rsa'] satisfies TlsKeyType[]) 
   test(`the machine that proves its ${type} key gets its secret, to the byte`, async t => {
     const key = makeTlsKey(type);
     const secret = randomBytes(3000);
-    const server = await startReleaseServer(t, [makeClient('web1', key.keyId, secret)]);
+    const server = startReleaseServer(t, [makeClient('web1', key.keyId, secret)]);
     assert.deepEqual(Buffer.from(await fetch(server.port, key)), secret);
     await server.waitForLine(/^info: web1: secret sent to \[::1\]:\d+$/);
   });
@@ -54,19 +54,19 @@ for (const type of ['ed25519', 'ed448', 'ecdsa', 'rsa'] satisfies TlsKeyType[]) 
 test('a secret of many TLS records arrives whole', async t => {
   const key = makeTlsKey();
   const secret = randomBytes(60_000);
-  const server = await startReleaseServer(t, [makeClient('web1', key.keyId, secret)]);
+  const server = startReleaseServer(t, [makeClient('web1', key.keyId, secret)]);
   assert.deepEqual(Buffer.from(await fetch(server.port, key)), secret);
 });
 
 test('a secret over the limit is given up by the client', async t => {
   const key = makeTlsKey();
-  const server = await startReleaseServer(t, [makeClient('web1', key.keyId, randomBytes(100_000))]);
+  const server = startReleaseServer(t, [makeClient('web1', key.keyId, randomBytes(100_000))]);
   await assert.rejects(fetch(server.port, key), { code: 'FETCH_TOO_LARGE' });
 });
 
 test("a stranger's key gets nothing, and the log names it", async t => {
   const [key, stranger] = [makeTlsKey(), makeTlsKey()];
-  const server = await startReleaseServer(t, [makeClient('web1', key.keyId, randomBytes(100))]);
+  const server = startReleaseServer(t, [makeClient('web1', key.keyId, randomBytes(100))]);
   await assert.rejects(fetch(server.port, stranger), { code: 'FETCH_REFUSED' });
   const line = await server.waitForLine(/refused/);
   assert.match(line, new RegExp(`refused \\[::1\\]:\\d+: unknown key ID ${stranger.keyId.toUpperCase()}`));
@@ -74,14 +74,14 @@ test("a stranger's key gets nothing, and the log names it", async t => {
 
 test('a disabled client gets nothing', async t => {
   const key = makeTlsKey();
-  const server = await startReleaseServer(t, [makeClient('web1', key.keyId, randomBytes(100), false)]);
+  const server = startReleaseServer(t, [makeClient('web1', key.keyId, randomBytes(100), false)]);
   await assert.rejects(fetch(server.port, key), { code: 'FETCH_REFUSED' });
   assert.match(await server.waitForLine(/refused/), /client web1 is disabled/);
 });
 
 test('the public key of a client without its private key is not enough', async t => {
   const [key, stranger] = [makeTlsKey(), makeTlsKey()];
-  const server = await startReleaseServer(t, [makeClient('web1', key.keyId, randomBytes(100))]);
+  const server = startReleaseServer(t, [makeClient('web1', key.keyId, randomBytes(100))]);
   const stolen = { publicKey: key.publicKey, privateKey: stranger.privateKey, keyId: key.keyId };
   await assert.rejects(fetch(server.port, stolen), (error: unknown) => {
     assert(error instanceof MandosError);
@@ -100,7 +100,7 @@ const GREETINGS: [string, string, RegExp][] = [
 ];
 for (const [name, greeting, reason] of GREETINGS) {
   test(`a greeting of ${name} is refused, with nothing sent`, async t => {
-    const server = await startReleaseServer(t, []);
+    const server = startReleaseServer(t, []);
     const socket = await open(server.port);
     socket.write(greeting);
     assert.equal((await readToEnd(socket)).length, 0);
@@ -110,7 +110,7 @@ for (const [name, greeting, reason] of GREETINGS) {
 
 test('a greeting may have further fields and come in pieces', async t => {
   const key = makeTlsKey();
-  const server = await startReleaseServer(t, [makeClient('web1', key.keyId, randomBytes(100))]);
+  const server = startReleaseServer(t, [makeClient('web1', key.keyId, randomBytes(100))]);
   const socket = await open(server.port);
   for (const piece of ['1', ' fut', 'ure\r', '\n']) {
     socket.write(piece);
@@ -122,19 +122,19 @@ test('a greeting may have further fields and come in pieces', async t => {
 });
 
 test('a peer that closes before its greeting is logged', async t => {
-  const server = await startReleaseServer(t, []);
+  const server = startReleaseServer(t, []);
   (await open(server.port)).end();
   assert.match(await server.waitForLine(/refused/), /connection closed before the greeting/);
 });
 
 test('a peer that never greets is refused after the time-out', async t => {
-  const server = await startReleaseServer(t, [], { greetingTimeoutMs: 50 });
+  const server = startReleaseServer(t, [], { greetingTimeoutMs: 50 });
   assert.equal((await readToEnd(await open(server.port))).length, 0);
   assert.match(await server.waitForLine(/refused/), /no greeting after 0\.05 s/);
 });
 
 test('a peer that stops within the handshake is refused after the time-out', async t => {
-  const server = await startReleaseServer(t, [], { handshakeTimeoutMs: 100 });
+  const server = startReleaseServer(t, [], { handshakeTimeoutMs: 100 });
   const socket = await open(server.port);
   socket.write('1\r\n\x16\x03\x03\x00');
   await readToEnd(socket);
@@ -158,7 +158,7 @@ const PATIENCE = { timeout: 60_000 };
 test('a peer that stalls after its secret is closed after the time-out', PATIENCE, async t => {
   const key = makeTlsKey();
   const clients = [makeClient('web1', key.keyId, randomBytes(100))];
-  const server = await startReleaseServer(t, clients, { closeTimeoutMs: 50 });
+  const server = startReleaseServer(t, clients, { closeTimeoutMs: 50 });
   await stall(t, server.port, key);
   await server.waitForLine(/^debug: \[::1\]:\d+: peer does not close after the end$/);
   await server.waitForLine(/: closed$/);
@@ -172,7 +172,7 @@ test(
   'a peer that stalls after a refusal is refused once and closed after the time-out',
   PATIENCE,
   async t => {
-    const server = await startReleaseServer(t, [], { closeTimeoutMs: 50 });
+    const server = startReleaseServer(t, [], { closeTimeoutMs: 50 });
     await stall(t, server.port, makeTlsKey());
     await server.waitForLine(/^debug: \[::1\]:\d+: peer does not close after the end$/);
     await server.waitForLine(/: closed$/);
@@ -185,7 +185,7 @@ test(
 test('at debug level each step of a connection is told, and nothing secret', async t => {
   const key = makeTlsKey();
   const secret = Buffer.from('a secret that is in no log');
-  const server = await startReleaseServer(t, [makeClient('web1', key.keyId, secret)]);
+  const server = startReleaseServer(t, [makeClient('web1', key.keyId, secret)]);
   await fetch(server.port, key);
   await server.waitForLine(/: closed$/);
   assert.deepEqual(
@@ -201,7 +201,7 @@ test('at debug level each step of a connection is told, and nothing secret', asy
 });
 
 test('garbage in place of TLS is answered with an alert and refused', async t => {
-  const server = await startReleaseServer(t, []);
+  const server = startReleaseServer(t, []);
   const socket = await open(server.port);
   socket.write(`1\r\n${'garbage, not TLS at all\n'.repeat(10)}`);
   const sent = await readToEnd(socket);
@@ -221,7 +221,7 @@ function x509(t: { after(fn: () => void): void }): { cert: Buffer; key: Buffer }
 
 for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const) {
   test(`a peer with an X.509 certificate over ${maxVersion} is refused`, requires('openssl'), async t => {
-    const server = await startReleaseServer(t, []);
+    const server = startReleaseServer(t, []);
     const socket = await open(server.port);
     socket.write('1\r\n');
     const peer = new TLSSocket(socket, { isServer: true, ...x509(t), maxVersion });
@@ -236,7 +236,8 @@ for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const) {
 
 test('1000 idle connections are held without harm: others are served, memory stays flat', async t => {
   const key = makeTlsKey();
-  const server = await startReleaseServer(t, [makeClient('web1', key.keyId, randomBytes(700))]);
+  const clients = [makeClient('web1', key.keyId, randomBytes(700))];
+  const server = startReleaseServer(t, clients, { maxConnectionsPerAddress: 1001 });
   const idle: Socket[] = [];
   t.after(() => idle.forEach(socket => socket.destroy()));
   const before = process.memoryUsage.rss();
