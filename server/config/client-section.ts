@@ -11,6 +11,9 @@ import type { SectionReader } from './section-reader.js';
 import type { Parsed } from './values.js';
 import { parseBoolean, parseNumber, withCommentHint } from './values.js';
 
+/** Checkers that ask nobody: each request would be an impostor's. */
+const ALWAYS_SUCCEEDS = /^\s*(|:|true|\/bin\/true|\/usr\/bin\/true|exit 0)\s*$/;
+
 /** A machine that boots each minute for two years. */
 const MOST_RELEASES = 1_000_000;
 
@@ -41,6 +44,10 @@ export function readClientSection(reader: SectionReader, files: ConfigFiles): Cl
   if (settings.name.trim() === '') reader.sectionFault('a client needs a name');
   if (settings.host === '' && usesHost(settings.checker)) {
     reader.sectionFault('has no host, which its checker asks for: it will be disabled', 'warning');
+  }
+  if (settings.releaseCheck === 'deny' && ALWAYS_SUCCEEDS.test(settings.checker)) {
+    const message = 'is deny, and the checker always succeeds: the client never gets its password';
+    reader.fault('release_check', message, 'warning');
   }
   return settings;
 }

@@ -62,6 +62,14 @@ test('settings are taken in their own types and as the texts of clients.conf', (
   assert.equal(texts.settings.enabled, false);
 });
 
+test('max_releases is taken as a number and as a text', () => {
+  for (const max_releases of [3, '3']) {
+    const added = read({ ...NEEDED, max_releases });
+    assert.ok('settings' in added);
+    assert.equal(added.settings.maxReleases, 3);
+  }
+});
+
 test('texts are as after start-time expansion', () => {
   const added = read({ ...NEEDED, checker: 'test %(host)s = 100%%', host: '%(name)s' });
   assert.ok('settings' in added);

@@ -275,3 +275,31 @@ test('a missing clients.conf is no error, one that cannot be read is', () => {
   ]);
   assert.deepEqual(faultsOf('[DEFAULT]\n'), ['warning: FILE: has no clients']);
 });
+
+test('release_check, max_releases and release_window have their values, and others are refused', () => {
+  const { clients, faults } = load(
+    client(
+      'release_check = DENY\nmax_releases = 7\nrelease_window =\n  Mon - Fri 08:00-18:00,\n  sun,sat 10:00-12:00',
+    ),
+  );
+  assert.deepEqual(faults, []);
+  const { releaseCheck, maxReleases, releaseWindow } = clients[0] ?? assert.fail();
+  assert.deepEqual(
+    [releaseCheck, maxReleases, releaseWindow],
+    ['deny', 7, 'Mon-Fri 08:00-18:00, Sat,Sun 10:00-12:00'],
+  );
+  assert.deepEqual(faultsOf(client('release_check = yes\nmax_releases = -1\nrelease_window = 8-18')), [
+    'error: FILE:6: [web1] release_check: "yes" is none of off, warn, deny',
+    'error: FILE:7: [web1] max_releases: "-1" is not a number of releases (allowed: 0 to 1000000; 0 is no limit)',
+    'error: FILE:8: [web1] release_window: "8-18" is not "[DAYS ]HH:MM-HH:MM"',
+  ]);
+});
+
+test('release_check = deny with a checker that always succeeds is warned of', () => {
+  for (const checker of ['', ':', 'true', '/bin/true']) {
+    const [fault = ''] = faultsOf(client(`release_check = deny\nchecker = ${checker}`));
+    assert.match(fault, /^warning: FILE:6: \[web1\] release_check: is deny, and the checker always succeeds/);
+  }
+  assert.deepEqual(faultsOf(client('release_check = deny\nchecker = true; false')), []);
+  assert.deepEqual(faultsOf(client('release_check = warn\nchecker = true')), []);
+});

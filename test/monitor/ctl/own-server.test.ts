@@ -19,6 +19,9 @@ key_id = ${keyId(2)}
 const NEW_CLIENTS = `[new]
 key_id = ${keyId(3)}
 secret = c2VjcmV0
+release_check = deny
+max_releases = 3
+release_window = mon-fri 08:00-18:00, Sat 22:00-02:00
 timeout = PT7M
 checker = ping %%(host)s
 [twin]
@@ -54,6 +57,10 @@ test(
     assert.match(section, /^\[new\]\n/);
     assert.match(section, /^timeout = PT7M$/m);
     assert.match(section, /^checker = ping %%\(host\)s$/m);
+    assert.match(
+      section,
+      /^release_check = deny\nmax_releases = 3\nrelease_window = Mon-Fri 08:00-18:00, Sat 22:00-02:00$/m,
+    );
     assert.equal(section.match(/^\[/gm)?.length, 1);
     assert.doesNotMatch(section, /^secret|^secfile/m);
 

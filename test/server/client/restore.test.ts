@@ -207,3 +207,27 @@ test('an operator’s decision outlives a restart, but not for longer than it wo
   const future = approve(running(), true, NOW_MS + 1e9);
   assert.deepEqual(restart(future).approval, { granted: true, untilMs: NOW_MS + 50_000 });
 });
+
+test('what a server has stored that knew nothing of release_check and the others is read with their defaults', () => {
+  const configured = { ...A, releaseCheck: 'warn' } as const;
+  const younger = ['releaseCheck', 'maxReleases', 'releaseWindow', 'releasesSinceEnabled'];
+  const old = (client: Client, removed = false) =>
+    decodeClient(
+      JSON.stringify(JSON.parse(encodeClient(client, removed)), (key, value: unknown) =>
+        younger.includes(key) ? undefined : value,
+      ),
+    );
+  const before = countRelease(createClient(configured, BEFORE_MS, RANDOM), BEFORE_MS);
+  const [restored] = restore([configured], old(before)).clients;
+  assert.equal(restored?.releases, 1);
+  assert.equal(restored.releasesSinceEnabled, 0);
+  assert.equal(restored.settings, configured);
+  // The configuration names what it did not: that holds.
+  const denied = { ...configured, releaseCheck: 'deny', maxReleases: 2 } as const;
+  assert.equal(restore([denied], old(before)).clients[0]?.settings, denied);
+  // One that was removed does not come back by the new version alone.
+  assert.deepEqual(restore([configured], old(before, true)).removed, ['a']);
+  // One that was added at run time has them too.
+  const added = restore([], old({ ...before, configured: undefined })).clients[0]?.settings;
+  assert.deepEqual([added?.releaseCheck, added?.maxReleases, added?.releaseWindow], ['warn', 0, '']);
+});
