@@ -38,7 +38,10 @@ export function alertOf(event: ClientEvent, nowMs: number): Alert | undefined {
       return about(name, { ...peerFields(event.peer), code, reason });
     }
     case 'impostor':
-      return about('impostor', peerFields(event.peer));
+      return about('impostor', {
+        ...peerFields(event.peer),
+        release_check: event.client.settings.releaseCheck,
+      });
     case 'approval-needed': {
       const { peer, delayMs, client } = event;
       const { approvedByDefault } = client.settings;
