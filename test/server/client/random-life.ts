@@ -6,10 +6,13 @@ import type { CheckOutcome, Client } from '../../../server/client/client.js';
 import { createClient, isExpired } from '../../../server/client/client.js';
 import type { ClientEvent } from '../../../server/client/events.js';
 import { BY_CONFIGURATION } from '../../../server/client/events.js';
+import { RELEASE_CHECK_GOOD_MS } from '../../../server/client/release-checks.js';
 import { approvalNow } from '../../../server/client/release-policy.js';
+import { releaseWindowAt } from '../../../server/client/release-window.js';
 import type { FinalVerdict } from '../../../server/client/requests.js';
 import { overridesOf } from '../../../server/client/restore.js';
 import { changeSettings } from '../../../server/client/settings-change.js';
+import { RELEASE_CHECKS } from '../../../server/client/settings.js';
 import { SimulatedClock } from '../../client-plugin/simulation.js';
 import { pick, seededRandom } from '../../support/random.js';
 import { Asked, describe, FAILED, Heart, keyOf, OK, PEER, settingsOf, TestStore } from './heart.js';
@@ -19,6 +22,10 @@ const KEYS = NAMES.map(keyOf) as [string, ...string[]];
 /** Times at which things coincide, more often than by chance. */
 const TIMES = [0, 0, 1, 500, 1_000, 2_000, 3_000, 6_000] as const;
 const STEPS = 50;
+/** Of the first minutes, in which a life passes. */
+const WINDOWS = ['Mon 00:00-00:01', 'Mon 00:01-24:00'] as const;
+/** A result that was good for as long as it may, a count that has waited for the disk as long as it may. */
+const DOWN_FOR_MS = RELEASE_CHECK_GOOD_MS + 2_000;
 
 const CONFIGURED = NAMES.map((name, i) =>
   settingsOf(name, {
@@ -28,6 +35,8 @@ const CONFIGURED = NAMES.map((name, i) =>
     approvalDelayMs: i * 1_500,
     approvalDurationMs: 1_000,
     approvedByDefault: i < 2,
+    releaseCheck: RELEASE_CHECKS[i] ?? 'off',
+    maxReleases: i === 1 ? 2 : 0,
   }),
 );
 
@@ -51,6 +60,10 @@ export class RandomLife {
   readonly #forced = new Set<string>();
   /** Who has been denied, although that could not be stored. */
   readonly #denied = new Set<string>();
+  /** How often each client has got its secret since it was enabled, as far as this heart knows. */
+  readonly #releases = new Map<string, number>();
+  /** When a check because of a request has last said that a client's machine is down. */
+  readonly #downMs = new Map<string, number>();
   readonly #transcript: string[] = [];
 
   constructor(seed: number) {
@@ -81,11 +94,14 @@ export class RandomLife {
       clock: this.#clock,
       random: this.#random,
       check: () => this.#beginCheck(),
+      checkNow: client => this.#checkNow(client.settings.name),
     });
     this.#heart = heart;
     this.#asks = [];
     this.#forced.clear();
     this.#denied.clear();
+    this.#releases.clear();
+    this.#downMs.clear();
     heart.registry.events.subscribe(event => this.#hear(heart, event));
     heart.ledger.record(
       [...heart.registry].map(client => client.settings.name),
@@ -128,6 +144,8 @@ export class RandomLife {
           );
         },
       ],
+      [`releases ${name}`, () => decide(heart.set({ maxReleases: of(0, 1, 2) }, name))],
+      [`window ${name}`, () => decide(heart.set({ releaseWindow: of('', ...WINDOWS) }, name))],
       [
         'swap keys',
         () => {
@@ -201,6 +219,13 @@ export class RandomLife {
       assert.ok(client.enabled, 'enabled');
       assert.ok(!isExpired(client, nowMs), 'not expired');
       assert.notEqual(approvalNow(client, nowMs), false, 'not denied');
+      const { maxReleases, releaseWindow, releaseCheck } = client.settings;
+      const releases = (this.#releases.get(name) ?? 0) + 1;
+      this.#releases.set(name, releases);
+      assert.ok(maxReleases === 0 || releases <= maxReleases, 'no more releases than max_releases');
+      assert.equal(releaseWindowAt(releaseWindow, Math.floor(nowMs / 60_000)), true, 'in its window');
+      if (releaseCheck === 'deny')
+        assert.ok(nowMs - (this.#downMs.get(name) ?? -Infinity) <= DOWN_FOR_MS, 'its machine was down');
     });
   }
 
@@ -241,6 +266,16 @@ export class RandomLife {
     return { command: 'check', done, stop: () => Promise.resolve(stop()) };
   }
 
+  #checkNow(name: string): Promise<CheckOutcome> {
+    return new Promise(resolve => {
+      const outcome = pick(this.#random, [OK, FAILED, FAILED]);
+      this.#clock.after(pick(this.#random, TIMES), () => {
+        if (outcome === FAILED) this.#downMs.set(name, this.#clock.nowMs());
+        resolve(outcome);
+      });
+    });
+  }
+
   /** What has reached the disk is there afterwards, and nothing else. */
   async #crash(): Promise<void> {
     this.#heart.crash();
@@ -262,10 +297,14 @@ export class RandomLife {
     this.#transcript.push(`${this.#clock.nowMs()}: ${name} ${describe(event)}`);
     if (event.kind === 'removed')
       for (const asked of this.#asks) if (asked.name === name) asked.isPending = false;
+    if (event.kind === 'added') this.#releases.delete(name);
     if (event.kind !== 'changed') return;
     const { client, before } = event;
     if (before.enabled && !client.enabled && this.#store.hasFailed) this.#forced.add(name);
-    if (client.enabled && !before.enabled) this.#forced.delete(name);
+    if (client.enabled && !before.enabled) {
+      this.#forced.delete(name);
+      this.#releases.delete(name);
+    }
     const isDenied = client.approval !== before.approval && client.approval?.granted === false;
     if (isDenied && this.#store.hasFailed) this.#denied.add(name);
     if (client.expiresMs !== before.expiresMs)
