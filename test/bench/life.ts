@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Child } from '../support/child.js';
 import type { Host, Lan } from '../support/namespace.js';
-import { startBus, startRealMandos, writeServerConfig } from '../support/peers.js';
+import { startBus } from '../support/peers.js';
 import type { Keys } from '../support/programs.js';
 import { fleetSections } from './fleet.js';
 import type { LoadProgram } from './load-run.js';
@@ -11,7 +11,7 @@ import { childrenFigures, cpuTime, residentMb, treeCpuMs } from './process-figur
 import type { Recorder, SectionRecorder } from './results.js';
 import { formatNumber } from './results.js';
 import type { StartedServer } from './servers.js';
-import { startOurs, stopServer } from './servers.js';
+import { startOriginal, startOurs, stopServer } from './servers.js';
 
 /** The life of a server with many clients, which are checked each two minutes by the default checker. */
 const SETTLE_MS = 15_000;
@@ -159,10 +159,8 @@ async function compare(scene: Scene, section: SectionRecorder): Promise<Drawn[]>
   const own = await compareOne(section, 'mandos-ts', ours.child, ours.tookMs);
   await startBus(host);
   const clientsConf = keys.section + fleetSections(COMPARED_CLIENTS - 1, keys.bytes);
-  const configDirectory = writeServerConfig(host, clientsConf);
-  const startMs = performance.now();
-  const theirs = await startRealMandos(host, { configDirectory, args: ['--no-zeroconf', '--port=4711'] });
-  const other = await compareOne(section, 'Mandos 1.8.16', theirs.child, performance.now() - startMs);
+  const theirs = await startOriginal(host, clientsConf);
+  const other = await compareOne(section, 'Mandos 1.8.16', theirs.child, theirs.tookMs);
   return [own, other];
 }
 
@@ -180,7 +178,7 @@ async function compareOne(
   try {
     section.figure(`${name}, stop`, await stopServer(child), 'ms');
   } catch {
-    section.note(`${name} does not stop in time and is killed`);
+    section.note(`${name} does not stop as it should, and is killed`);
     child.kill();
   }
   const label = `${name}, ${formatNumber(COMPARED_CLIENTS)} clients`;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Child } from '../support/child.js';
 import type { Host } from '../support/namespace.js';
-import { writeServerConfig } from '../support/peers.js';
+import { spawnWithSyslog, startSyslog, writeServerConfig } from '../support/peers.js';
 import { MANDOS } from '../support/programs.js';
 import { treeCpuMs } from './process-figures.js';
 
@@ -56,6 +56,37 @@ export async function startOurs(host: Host, options: StartOptions): Promise<Star
   );
   const listening = await child.waitForOutput(/listening on .*:(\d+)$/m, START_LIMIT_MS);
   return { child, port: Number(listening[1]), tookMs: performance.now() - startMs, configDirectory };
+}
+
+/**
+ * Starts the original's server, on a host with a bus, and waits until it listens. Not with --debug, as tests do: each
+ * release would then be thousands of lines about TLS.
+ */
+export async function startOriginal(
+  host: Host,
+  clientsConf: string,
+  limitMs: number = START_LIMIT_MS,
+): Promise<Pick<StartedServer, 'child' | 'port' | 'tookMs'>> {
+  const stateDirectory = mkdtempSync(join(host.runDirectory, 'state-'));
+  chmodSync(stateDirectory, 0o777); // it changes its user
+  const configDirectory = writeServerConfig(host, clientsConf);
+  const syslog = await startSyslog(host);
+  const startMs = performance.now();
+  const child = spawnWithSyslog(
+    host,
+    '/usr/sbin/mandos',
+    [
+      '--foreground',
+      '--debuglevel=INFO',
+      '--no-zeroconf',
+      '--port=4711',
+      `--configdir=${configDirectory}`,
+      `--statedir=${stateDirectory}`,
+    ],
+    { env: { TMPDIR: stateDirectory } }, // what it leaves behind goes with the host
+  );
+  const listening = await syslog.waitForOutput(/Now listening on address .*?, port (\d+)/, limitMs);
+  return { child, port: Number(listening[1]), tookMs: performance.now() - startMs };
 }
 
 /** Waits until a server has nothing to do, as long as nobody asks it. */
