@@ -13,7 +13,7 @@ import { targetKey } from '../server-tries.js';
 import { serverSources } from '../server-sources.js';
 
 /** For all: servers answer within a second or two, and one that waits for an operator does so for minutes. */
-const SEARCH_LIMIT_MS = 20_000;
+const SEARCH_LIMIT_MS = 30_000;
 /** For servers that announce themselves later than those that have failed already. */
 const OTHER_SERVERS_MS = 5_000;
 /** Anybody can announce anything. */

@@ -4,6 +4,7 @@ import type { OptionValues } from '../../common/cli.js';
 import { UsageError } from '../../common/cli.js';
 import type { ConfigPlace } from '../../common/config-fault.js';
 import type { Bus } from '../../common/dbus/bus.js';
+import { localMinuteOfWeek } from '../../common/local-time.js';
 import { listInterfaces } from '../../common/network-interfaces.js';
 import type { Client } from '../client/client.js';
 import { restoreClients } from '../client/restore.js';
@@ -52,7 +53,8 @@ export async function collectFacts(word: string, values: OptionValues): Promise<
       lookAtNetwork(configuration, server, answer?.avahi === true),
       client && runChecker(client),
     ]);
-    return { nowMs, word, subject, meant, configuration, server, network, check };
+    const minuteOfWeek = localMinuteOfWeek(new Date(nowMs));
+    return { nowMs, minuteOfWeek, word, subject, meant, configuration, server, network, check };
   } finally {
     bus?.close();
   }
@@ -88,6 +90,7 @@ function readState(values: OptionValues): StoredState {
 }
 
 function serverWithoutBus(state: StoredState | undefined): ServerFacts {
+  if (state?.kind === 'forbidden') return { kind: 'hidden' };
   if (state?.kind !== 'in-use') return { kind: 'none' };
   return { kind: 'off-bus', pid: state.pid ?? pidInFile() };
 }
@@ -205,7 +208,7 @@ async function lookAtNetwork(
   const interfaces = listInterfaces();
   const live = server.kind === 'on-bus' ? server : undefined;
   const nobody = { interfaces, port: undefined, dials: [], heardOn: undefined, announcements: [], avahi };
-  if (server.kind === 'none') return nobody;
+  if (server.kind === 'none' || server.kind === 'hidden') return nobody;
   const port = live?.port ?? (options.port || undefined);
   const only = live?.interface || options.interface;
   const address = live?.address ?? options.address ?? (options.useIpv6 ? '::' : '0.0.0.0');

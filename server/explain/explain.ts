@@ -8,6 +8,7 @@ import {
 } from './client-findings.js';
 import type { Facts } from './facts.js';
 import { networkFindings } from './network-findings.js';
+import { limitFindings } from './release-findings.js';
 import { configurationFindings, serverFindings } from './server-findings.js';
 
 /** Every condition of a release and how it stands, in the order in which a request meets them. Pure. */
@@ -19,6 +20,7 @@ export function explain(facts: Facts): Chapter[] {
     { title: 'Client', findings: [...identityFindings(facts), ...enabledFindings(facts)] },
     { title: 'Checks', findings: checkFindings(facts) },
     { title: 'Approval', findings: approvalFindings(facts) },
+    { title: 'Limits', findings: limitFindings(facts) },
     { title: 'Secret', findings: secretFindings(facts) },
   ];
 }

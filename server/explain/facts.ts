@@ -30,6 +30,8 @@ export type ServerFacts =
   | { readonly kind: 'silent'; readonly reason: string; readonly forbidden: boolean }
   /** Its state directory is locked, and nobody has its name on the bus. */
   | { readonly kind: 'off-bus'; readonly pid: number | undefined }
+  /** Nobody has its name on the bus, and whoever asks may not look into the state directory. */
+  | { readonly kind: 'hidden' }
   | { readonly kind: 'none' };
 
 /** Whom it is about. */
@@ -90,6 +92,8 @@ export interface NetworkFacts {
 /** All that the explanation follows from. */
 export interface Facts {
   readonly nowMs: number;
+  /** Local time, in minutes since Monday 00:00. */
+  readonly minuteOfWeek: number;
   /** Who was asked for, as it was written. */
   readonly word: string;
   /** Undefined when nobody is called so; then `meant` may be. */

@@ -6,8 +6,8 @@ import type { Announcement } from './facts.js';
 
 /** An answer takes some hundred milliseconds; one that was given within the last second is not given again at once. */
 const QUERY_INTERVAL_MS = 1_000;
-/** Three questions. */
-const LISTEN_MS = 3_500;
+/** Six questions: it only lasts so long when nothing is found. */
+const LISTEN_MS = 6_000;
 const TYPE_DOMAIN = `${SERVICE_TYPE}.local`;
 /** Anybody can announce anything. */
 const MOST_SERVICES = 64;

@@ -69,7 +69,7 @@ function isUsable({ running, addresses }: NetworkInterface): boolean {
 function portFindings(facts: Facts): Finding[] {
   const { server, network } = facts;
   const { port, dials } = network;
-  if (server.kind === 'none') return [];
+  if (server.kind === 'none' || server.kind === 'hidden') return [];
   if (port === undefined) {
     return [unknown('which port the server has is not known here', 'its log says "listening on"')];
   }
@@ -142,7 +142,7 @@ function permissionFindings({ configuration: { options }, subject }: Facts): Fin
 
 function zeroconfFindings({ network, configuration: { options }, server }: Facts): Finding[] {
   const { port, heardOn, announcements, avahi } = network;
-  if (server.kind === 'none') return [];
+  if (server.kind === 'none' || server.kind === 'hidden') return [];
   const others = announcements.map(service => `"${service.instance}" port ${service.port}`);
   if (port === undefined && others.length > 0) {
     return [unknown(`announced here: ${listed(others, NAMED)}; whether that is this server is not known`)];

@@ -3,7 +3,7 @@ import { counted } from '../../common/counted.js';
 import type { Finding } from '../../common/explanation.js';
 import { note, ok, problem, soon, unknown } from '../../common/explanation.js';
 import { COMPATIBLE_WITH, VERSION } from '../../common/version.js';
-import type { ConfigurationFacts, Facts, ServerFacts } from './facts.js';
+import type { ConfigurationFacts, Facts } from './facts.js';
 
 /** Errors that are shown one by one; "mandos --check" has all. */
 const SHOWN_ERRORS = 3;
@@ -62,6 +62,13 @@ export function serverFindings({ server, configuration }: Facts): Finding[] {
         unknown(`a server runs${who}${why}: how the client stands in it cannot be asked`, 'read its log'),
       ];
     }
+    case 'hidden':
+      return [
+        unknown(
+          'no server is on D-Bus, and whether one runs without it is not shown to you',
+          'run this as root',
+        ),
+      ];
     case 'none':
       return [problem('no server runs', 'start it ("systemctl start mandos")')];
   }
@@ -74,9 +81,4 @@ function running(version: string | undefined): Finding {
     `mandos ${version} runs, and this is ${VERSION}`,
     'restart it when nobody boots ("systemctl restart mandos")',
   );
-}
-
-/** Whether a server is there to answer, be it that it does not tell of its clients. */
-export function isRunning(server: ServerFacts): boolean {
-  return server.kind !== 'none';
 }

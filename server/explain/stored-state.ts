@@ -11,6 +11,8 @@ export type StoredState =
   /** A server, or another program that changes the state, has the directory. */
   | { readonly kind: 'in-use'; readonly pid: number | undefined }
   | { readonly kind: 'read'; readonly clients: readonly StoredClient[] }
+  /** Whoever asks may not look. */
+  | { readonly kind: 'forbidden' }
   | { readonly kind: 'fault'; readonly reason: string };
 
 /** Reads what the last server has stored, and changes nothing. It is locked meanwhile, for some milliseconds. */
@@ -24,6 +26,8 @@ export function readStoredState(directory: string): StoredState {
     }
     return { kind: 'read', clients: readStoredFile(join(directory, FILE_NAME)) };
   } catch (error) {
+    const cause = error instanceof MandosError ? error.cause : error;
+    if ((cause as NodeJS.ErrnoException).code === 'EACCES') return { kind: 'forbidden' };
     const reason =
       error instanceof MandosError ? error.message : `${directory} cannot be read: ${describeError(error)}`;
     return { kind: 'fault', reason };

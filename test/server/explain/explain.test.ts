@@ -7,15 +7,17 @@ import { requires } from '../../support/requires.js';
 import { assertFirst, createScene, EXPLAINED, KEY_ID, SECRET, section } from './scene.js';
 
 test('a client that gets its password has nothing in the way', EXPLAINED, async t => {
-  const { server, explain } = await createScene(t, { clientsConf: section('web1'), args: [] });
+  const checker = 'test "$(id -un) $OF_ADMIN" = "_mandos "';
+  const { server, explainAs } = await createScene(t, { clientsConf: section('web1', { checker }), args: [] });
   await server?.waitForOutput(/advertised as "Mandos" on eth0/);
+  const explain = (word: string) => explainAs(['OF_ADMIN=secret'], word);
   const { status, text, output } = await explain('web1');
   assert.equal(status, 0, output);
   assert.match(text, /ok \[web1\] stands in \S+clients\.conf:1 /);
   assert.match(text, /ok port \d+ takes connections of this host, at fe80::\S+%eth0 /);
   assert.match(text, /ok announced as "Mandos" by the server itself, and found /);
   assert.match(text, new RegExp(`ok key_id ${KEY_ID} `));
-  assert.match(text, /ok the checker succeeds, run now as _mandos: : /);
+  assert.match(text, /ok the checker succeeds, run now as _mandos: test /);
   assert.match(text, /ok an OpenPGP message of 20 bytes, to the key 0123456789ABCDEF /);
   assert.match(text, /Nothing is in the way\. $/);
   assert.ok(!output.includes(SECRET.slice(0, 12)), 'the secret is not shown');
@@ -220,6 +222,28 @@ test('networks that may not connect are in the way', EXPLAINED, async t => {
   assertFirst(await explain('web1'), /the client's address 192\.0\.2\.7 may not connect \(allow, deny\)/);
 });
 
+test(
+  'a release window that is closed and a checker that always denies are in the way',
+  EXPLAINED,
+  async t => {
+    const inThreeDays = new Date(Date.now() + 3 * 24 * 3600 * 1000);
+    const day = inThreeDays.toLocaleDateString('en', { weekday: 'short' });
+    const closed = section('web1', { release_window: `${day} 08:00-09:00`, max_releases: '3' });
+    const denied = section('web2', { key_id: 'CD'.repeat(32), release_check: 'deny' });
+    const { explain } = await createScene(t, { clientsConf: `${closed}\n${denied}` });
+    const explained = await explain('web1');
+    assertFirst(
+      explained,
+      new RegExp(`outside its release_window .*, which begins again ${day} 08:00; wait`),
+    );
+    assert.match(explained.text, /\? web1 gets its password 3 times at most \(max_releases\)/);
+    assertFirst(
+      await explain('web2'),
+      /who asks while the checker succeeds is refused, and this checker always does/,
+    );
+  },
+);
+
 test('a secret that no machine can decrypt is in the way', EXPLAINED, async t => {
   const { explain } = await createScene(t, {
     clientsConf: section('web1', { secret: Buffer.from('a password').toString('base64') }),
@@ -231,15 +255,18 @@ test(
   'who may not read the files or ask the server is told to be root',
   { ...EXPLAINED, ...requires('netns', 'dbus', 'mandos', 'setpriv') },
   async t => {
-    const { explainAs } = await createScene(t, { clientsConf: section('web1') });
-    const { text, output } = await explainAs(
-      ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
-      'web1',
-    );
+    const { server, explainAs } = await createScene(t, { clientsConf: section('web1') });
+    const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+    const { text, output } = await explainAs(nobody, 'web1');
     assert.match(text, /\? you may not read \S+clients\.conf -> run this as root/, output);
     assert.match(
       text,
       /\? a server runs, and you may not ask it -> run this as root, or as a member of the group _mandos/,
+    );
+    await server?.stop();
+    assert.match(
+      (await explainAs(nobody, 'web1')).text,
+      /\? no server is on D-Bus, and .* -> run this as root/,
     );
   },
 );

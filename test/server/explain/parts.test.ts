@@ -3,7 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Facts } from '../../../server/explain/facts.js';
 import { findClient } from '../../../server/explain/find-client.js';
+import { limitFindings } from '../../../server/explain/release-findings.js';
 import { runChecker } from '../../../server/explain/run-checker.js';
 import { lookAtMessage } from '../../../server/explain/secret-recipients.js';
 import { optionsOf } from '../../../server/explain/server-command-line.js';
@@ -31,6 +33,18 @@ test('the recipients of an OpenPGP message are read from packets of each form', 
   assert.equal(look(Buffer.from([0xc1, key3.length]), key3).encrypted, false, 'cut off');
   for (const broken of [[], [0], [0xc1], [0x85, 0], [0xc1, 0xff, 0], [0xc1, 200, 3]])
     assert.equal(lookAtMessage(Uint8Array.from(broken)).encrypted, false);
+});
+
+test('releases that were had are compared with how many a client may have', () => {
+  const client = makeClient('web1', 'ab'.repeat(32), Buffer.from([0x80]));
+  const marks = (releasesSinceEnabled: number, maxReleases: number) => {
+    const limited = { ...client, releasesSinceEnabled, settings: { ...client.settings, maxReleases } };
+    const subject = { name: 'web1', client: limited, source: 'state' };
+    return limitFindings({ subject, minuteOfWeek: 0 } as Facts).map(({ mark }) => mark);
+  };
+  assert.deepEqual(marks(5, 0), []);
+  assert.deepEqual(marks(1, 2), ['ok']);
+  assert.deepEqual(marks(2, 2), ['problem']);
 });
 
 test('a word of few digits is no key ID, and a name comes before one', () => {
