@@ -91,8 +91,8 @@ test('clients do not keep each other, nor strangers them, from the log', () => {
   const { refusals, pass, said } = scene();
   for (let i = 0; i < 100; i++) refusals.stranger('unknown-key', `fe80::${i}%eth0`, 'flood');
   said();
-  for (let i = 0; i < 100; i++) {
-    for (let again = 0; again < 10; again++) refusals.client(`web${i}`, `web${i} is disabled`);
+  for (let again = 0; again < 10; again++) {
+    for (let i = 0; i < 100; i++) refusals.client(`web${i}`, `web${i} is disabled`);
   }
   const lines = said();
   for (let i = 0; i < 100; i++) {
