@@ -24,7 +24,7 @@ const CLIENTS = [10, 10_000, 100_000];
 /** Its releases cost more the more clients it has, as does its start: a thousand are what can be waited for. */
 const ORIGINAL_CLIENTS = [10, 1_000];
 /** So many of its releases take some seconds. */
-const ORIGINAL_RELEASES = (clients: number) => (clients < 100 ? 300 : 20);
+const originalReleases = (clients: number) => (clients < 100 ? 300 : 20);
 
 const LIMIT_TARGET = 1.35;
 const WORKERS_TARGET = 1.15;
@@ -140,7 +140,7 @@ async function startAll(lan: Lan, keys: Keys, load: LoadProgram): Promise<Conten
     }
   }
   for (const clients of ORIGINAL_CLIENTS) {
-    await add(original(clients), ORIGINAL_RELEASES(clients), async host => {
+    await add(original(clients), originalReleases(clients), async host => {
       const { child, port } = await startOriginal(host, clientsConf.get(clients) ?? '');
       return [child.pid, port];
     });
