@@ -21,8 +21,8 @@ const keyId = (digit: string) => `key_id = ${digit.repeat(64)}\nsecret = c2VjcmV
 
 /** Each of what a checker must not be able to do. */
 const CONFINED = [
-  '[ -d /run/lock ]', // where everybody may write
-  '! touch /run/lock/elsewhere',
+  '[ -d /srv/everybody ]',
+  '! touch /srv/everybody/file',
   '[ ! -e /proc/1 ]',
   '! unshare --user true',
   '! cat /etc/mandos/clients.conf',
@@ -31,7 +31,8 @@ const CONFINED = [
 
 const CLIENTS = `[DEFAULT]
 host = 127.0.0.1
-interval = PT1S
+interval = PT1H
+timeout = PT5H
 [ping]
 ${keyId('1')}
 [keyscan]
@@ -50,6 +51,7 @@ test("under the unit's sandbox everything that the server does works, and little
   const chroot = await startChroot(t, 'dbus.socket');
   await isActive(chroot, 'dbus.socket');
   await startSshServer(t, chroot);
+  await chroot.ok('mkdir --mode=1777 /srv/everybody');
   await chroot.ok(install(chroot, packages, 'server', 'client'));
   await isActive(chroot, 'mandos.service');
   write(chroot, '/etc/default/mandos', `DAEMON_ARGS="${OPTIONS.join(' ')}"\n`);
@@ -78,7 +80,7 @@ test("under the unit's sandbox everything that the server does works, and little
   });
 
   for (const name of ['ping', 'keyscan', 'confined', 'rights']) {
-    await t.test(`the checker of ${name} succeeds`, () => checked(chroot, name));
+    await t.test(`the checker of ${name} succeeds`, () => check(chroot, name));
   }
 
   await t.test('a checker can send as ping does, and has no other right, nor can it get one', async () => {
@@ -105,11 +107,35 @@ test("under the unit's sandbox everything that the server does works, and little
   await t.test('what was decided over D-Bus survives a restart', async () => {
     await chroot.ok('mandos-ctl --disable here; systemctl restart mandos.service');
     assert.equal((await enabled(chroot))['here'], false);
-    await checked(chroot, 'ping');
+    await check(chroot, 'ping');
     assert.equal(await chroot.ok('systemctl show -P Result mandos.service'), 'success\n');
+  });
+
+  await t.test('with the drop-in for it the server starts as root, and gives that up by itself', async () => {
+    await chroot.ok('mkdir /etc/systemd/system/mandos.service.d');
+    write(chroot, '/etc/systemd/system/mandos.service.d/root.conf', dropIn('User=root'));
+    const elsewhere = '/var/log/audit.json';
+    write(chroot, '/etc/default/mandos', `DAEMON_ARGS="${OPTIONS.join(' ')} --audit-log=${elsewhere}"\n`);
+    await chroot.ok('systemctl daemon-reload; systemctl restart mandos.service');
+    await enabled(chroot);
+    await check(chroot, 'ping');
+    const status = statusOf(read(chroot, `${await serverFiles(chroot)}/status`));
+    assert.equal(status.get('Uid')?.split('\t')[1], (await chroot.ok('id -u _mandos')).trim());
+    assert.equal(status.get('CapEff'), NONE);
+    assert.equal(status.get('NoNewPrivs'), '0');
+    assert.equal(await chroot.ok(`stat -c '%a %U' ${elsewhere}`), '600 _mandos\n');
   });
 });
 
+/** The drop-in of the documentation that has this line. */
+function dropIn(line: string): string {
+  const blocks = readFileSync(DOCUMENT, 'utf8').matchAll(/^```ini\n(.*?)^```/gms);
+  const block = [...blocks].map(([, text = '']) => text).find(text => text.includes(line));
+  assert.ok(block, line);
+  return block;
+}
+
+const DOCUMENT = join(import.meta.dirname, '../../../docs/sandbox.md');
 const AUDIT_LOG = '/var/log/mandos/audit.json';
 const OPTIONS = ['--no-zeroconf', '--port=655', `--audit-log=${AUDIT_LOG}`];
 
@@ -134,11 +160,16 @@ async function isActive(chroot: Chroot, unit: string): Promise<void> {
   );
 }
 
-/** Waits until a check of a client has succeeded. */
-async function checked(chroot: Chroot, name: string): Promise<void> {
-  const succeeded = `mandos-ctl --dump-json ${name} | grep -q '"LastCheckerStatus": 0'`;
+/** Has a client checked now, and waits until a check has succeeded that had not before. */
+async function check(chroot: Chroot, name: string): Promise<void> {
+  const succeeded = `mandos-ctl --dump-json ${name} | grep '"LastCheckedOK": "2' >/run/last`;
   await chroot.ok(
-    `for i in $(seq 300); do ${succeeded} && exit; sleep 0.2; done
+    `touch /run/before-${name}
+    mandos-ctl --start-checker ${name}
+    for i in $(seq 200); do
+      ${succeeded} && ! cmp --silent /run/last /run/before-${name} && mv /run/last /run/before-${name} && exit
+      sleep 0.2
+    done
     mandos-ctl --dump-json ${name}; journalctl --no-pager --unit=mandos; exit 1`,
   );
 }
