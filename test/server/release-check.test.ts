@@ -47,7 +47,8 @@ test('a checker that does not end in time is ended, and is no success, whatever 
 });
 
 test('a stop ends the checkers under way', async () => {
-  const { release, checkNow } = start('exec sleep 1000');
+  // No limit ends it.
+  const { release, checkNow } = start('exec sleep 1000', { after: () => () => {} });
   const checking = checkNow();
   await release.stop();
   assert.equal((await checking).kind, 'killed');
