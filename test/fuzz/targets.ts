@@ -1,0 +1,31 @@
+import type { Target } from './engine/target.js';
+
+/** Everything that reads what comes from others. */
+export const TARGETS = [
+  'greeting',
+  'tls-bytes',
+  'tls-records',
+  'mdns-client',
+  'mdns-server',
+  'config-clients',
+  'config-server',
+  'config-client',
+  'dbus-messages',
+  'dbus-values',
+  'dbus-bus',
+  'openpgp-message',
+  'openpgp-key',
+  'tls-keys',
+  'ask-file',
+  'import',
+  'lmdb',
+  'image',
+  'elf',
+] as const;
+
+export type TargetName = (typeof TARGETS)[number];
+
+/** Loads a target's module, and nothing yet of what it tests. */
+export async function loadTarget(name: TargetName): Promise<Target> {
+  return (await import(`./targets/${name}.js`)) as Target;
+}

@@ -1,0 +1,73 @@
+/* Packets that reach a client which looks for servers: client-plugin/discovery, from the socket to the servers. */
+import { check } from './expected.js';
+import { deliver, keepDatagramsInMemory } from './memory-datagrams.js';
+import { packetInput, readPackets } from './packets.js';
+import type { Prepared, TargetFacts } from '../engine/target.js';
+
+export const facts: TargetFacts = {
+  covers: [
+    'client-plugin/discovery/',
+    'common/mdns-',
+    'common/token-bucket.js',
+    'dns-packet/',
+    'multicast-dns/',
+  ],
+  limitBytes: 12 * 1024,
+};
+
+export async function prepare(): Promise<Prepared> {
+  const wire = keepDatagramsInMemory();
+  const { openMdnsLink } = await import('../../../client-plugin/discovery/mdns.js');
+  const { MAX_ADDRESSES, MAX_INSTANCES, ServiceResolver } =
+    await import('../../../client-plugin/discovery/service-resolver.js');
+  return {
+    fromFile: bytes => packetInput(bytes),
+    run(input) {
+      let nowMs = 0;
+      let step = 0;
+      const random = () => (step = (step * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31;
+      const resolver = new ServiceResolver(nowMs, random);
+      const link = openMdnsLink({
+        family: 'ipv6',
+        interfaceName: 'eth0',
+        localAddress: 'fe80::1',
+        isFromLink: () => true,
+        nowMs: () => nowMs,
+        onRecords: records => resolver.receive(records, nowMs),
+        onError: () => {},
+      });
+      let queries = 0;
+      const ask = () => {
+        const query = resolver.query(nowMs);
+        if (!query) return;
+        queries++;
+        check(query.questions.length <= 9 && query.knownAnswers.length <= 8, 'a query too long');
+        const hosts = resolver.hosts();
+        check(hosts.length <= MAX_INSTANCES, `${hosts.length} hosts`);
+        link.setHosts(hosts);
+        link.send(query);
+      };
+      ask();
+      for (const packet of readPackets(input)) {
+        nowMs += packet.waitMs;
+        deliver(wire, packet, 'fe80::2%eth0');
+        ask();
+        const services = resolver.services(nowMs);
+        check(services.length <= MAX_INSTANCES, `${services.length} services`);
+        for (const { addresses, port } of services) {
+          check(addresses.length > 0 && addresses.length <= MAX_ADDRESSES, `${addresses.length} addresses`);
+          check(Number.isInteger(port) && port > 0 && port <= 0xffff, `port ${port}`);
+        }
+        check(resolver.nextMs() > nowMs - 1, 'what is next is long past');
+      }
+      check(queries <= 2 + nowMs / 20, `${queries} queries in ${nowMs} ms`);
+      check(
+        wire.sent.every(({ length }) => length <= 9000),
+        'a packet too long',
+      );
+      link.close();
+      wire.sockets.length = 0;
+      wire.sent.length = 0;
+    },
+  };
+}
