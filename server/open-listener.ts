@@ -3,15 +3,31 @@ import { describeError } from '../common/errors.js';
 import { closeOnExec } from '../common/libc-process.js';
 import type { Log } from '../common/log.js';
 import { listInterfaces } from '../common/network-interfaces.js';
+import { after } from '../common/timer.js';
+import { TlsContext } from '../common/tls/tls-context.js';
+import type { ServerLimits } from './config/limits.js';
 import { openBoundSocket } from './host/bound-socket.js';
 import type { ServerOptions } from './options.js';
-import type { Listener, ListenService, ListenTarget } from './release/listener.js';
+import { Admission } from './release/admission.js';
+import type { ReleaseService } from './release/connection.js';
+import type { Listener, ListenTarget } from './release/listener.js';
 import { listen, listenFailure } from './release/listener.js';
+import { RefusalLog } from './release/refusal-log.js';
+import { WorkersListener } from './release/workers/workers.js';
 
 type ListenOptions = Pick<
   ServerOptions,
-  'socket' | 'address' | 'port' | 'interface' | 'useIpv6' | 'zeroconf'
+  'socket' | 'address' | 'port' | 'interface' | 'useIpv6' | 'zeroconf' | 'priority' | 'workers'
 >;
+
+export interface ReleaseServices {
+  readonly log: Log;
+  /** As they are now. */
+  readonly limits: () => ServerLimits;
+  readonly ask: ReleaseService['ask'];
+  /** Milliseconds of any origin, never going back. */
+  readonly nowMs: () => number;
+}
 
 /** Where to listen. */
 export interface ListenPlace {
@@ -21,21 +37,50 @@ export interface ListenPlace {
 }
 
 /**
- * Listens at a place, and says where that is.
+ * Listens at a place, in this process or with workers, and says where that is.
  * @throws MandosError LISTEN
  */
-export function openListener(
+export async function openListener(
   options: ListenOptions,
   { target, only }: ListenPlace,
-  service: ListenService,
-): Listener {
-  const listener = listen(target, service);
+  services: ReleaseServices,
+): Promise<Listener> {
+  const { log } = services;
+  const listener =
+    options.workers > 1
+      ? await startWorkers(options, target, services)
+      : serveHere(options, target, services);
   const endpoint = formatEndpoint(listener.address, listener.port);
   // Nobody else tells a port that the system has chosen: it must be seen at the default level.
   const unheard = !options.zeroconf && options.socket === undefined && (options.port ?? 0) === 0;
-  service.log[unheard ? 'warning' : 'info'](
+  log[unheard ? 'warning' : 'info'](
     `listening on ${only === undefined ? endpoint : `${only} only: ${endpoint}`}`,
   );
+  return listener;
+}
+
+function serveHere(
+  { priority }: ListenOptions,
+  target: ListenTarget,
+  { log, limits, ask, nowMs }: ReleaseServices,
+): Listener {
+  return listen(target, {
+    context: new TlsContext(priority),
+    log,
+    refusals: new RefusalLog(log, { nowMs, after }),
+    admission: new Admission(limits, nowMs),
+    limits,
+    ask,
+  });
+}
+
+async function startWorkers(
+  { workers, priority }: ListenOptions,
+  target: ListenTarget,
+  { log, limits, ask }: ReleaseServices,
+): Promise<Listener> {
+  const listener = new WorkersListener(workers, target, { priority, log, limits, ask });
+  await listener.listening();
   return listener;
 }
 

@@ -7,7 +7,6 @@ import { localMinuteOfWeek } from '../common/local-time.js';
 import type { Log, LogLevel } from '../common/log.js';
 import { createLog } from '../common/log.js';
 import { after } from '../common/timer.js';
-import { TlsContext } from '../common/tls/tls-context.js';
 import { VERSION } from '../common/version.js';
 import { readAddedClient } from './added-client.js';
 import { Alerts } from './alerts/alerts.js';
@@ -38,8 +37,6 @@ import type { MetricSources } from './metrics/sources.js';
 import type { LoadedOptions, ServerOptions } from './options.js';
 import { readConfiguration } from './read-configuration.js';
 import { LiveConfiguration } from './reload.js';
-import { Admission } from './release/admission.js';
-import { RefusalLog } from './release/refusal-log.js';
 import { releaseChecker } from './release-check.js';
 import { checkTakenOver, restoreState } from './restore-state.js';
 import type { Signals } from './signals.js';
@@ -66,7 +63,6 @@ export async function serve(
   const systemd = notifySystemd();
   if (!disableCoreDumps()) log.warning('core dumps cannot be switched off');
   const configuration = readConfiguration(loaded, log);
-  const context = new TlsContext(options.priority);
   const place = openListenPlace(options, log);
   const pidFile = child && writePidFile(log);
   prepareStateDirectory(options.stateDirectory);
@@ -84,8 +80,13 @@ export async function serve(
   const alerts = new Alerts(() => options.onEvent, log, { nowMs, after });
   registry.events.subscribe(event => alerts.hear(event));
 
-  const check = clientChecker(log);
-  const impostorChecks = releaseChecker(check, log, after);
+  const check = clientChecker(log, () => options);
+  // With places of their own: checks that hang must not keep an impostor from being found out.
+  const impostorChecks = releaseChecker(
+    clientChecker(log, () => options),
+    log,
+    after,
+  );
   const requests = new Requests(registry, ledger, log, {
     nowMs,
     after,
@@ -93,14 +94,11 @@ export async function serve(
     checkNow: client => impostorChecks.checkNow(client),
     maxPendingApprovals: () => options.maxPendingApprovals,
   });
-  const refusals = new RefusalLog(log, { nowMs, after });
-  const listener = openListener(options, place, {
-    context,
+  const listener = await openListener(options, place, {
     log,
-    admission: new Admission(() => options, nowMs),
-    refusals,
     limits: () => options,
     ask: (keyId, peer) => requests.ask(keyId, peer),
+    nowMs,
   });
   const scheduler = new Scheduler(registry, ledger, log, { nowMs, after, check });
   const checks = { stop: async () => void (await Promise.all([scheduler.stop(), impostorChecks.stop()])) };
@@ -119,6 +117,7 @@ export async function serve(
       applyOptions: changed => {
         options = changed;
         audit = followAudit(audit, changed, log);
+        listener.configure();
       },
     },
   );
@@ -139,37 +138,41 @@ export async function serve(
     },
   });
   const control = options.useDbus
-    ? serveControl({
-        registry,
-        ledger,
-        requests,
-        turns,
-        log,
-        about: {
-          version: VERSION,
-          address: options.address ?? '',
-          port: listener.port,
-          interface: options.interface ?? '',
-          serviceName: options.serviceName,
+    ? serveControl(
+        {
+          registry,
+          ledger,
+          requests,
+          turns,
+          log,
+          about: {
+            version: VERSION,
+            address: options.address ?? '',
+            port: listener.port,
+            interface: options.interface ?? '',
+            serviceName: options.serviceName,
+          },
+          nowMs,
+          random: Math.random,
+          readClient: (name, settings) =>
+            live.hasClient(name)
+              ? {
+                  problems: [
+                    registry.find(name)
+                      ? 'the configuration has it already (a reload takes over what is changed there)'
+                      : 'an operator has removed it (to have it back, change its section in the configuration and reload)',
+                  ],
+                }
+              : readAddedClient(name, settings),
+          reload,
+          setLogLevel: logLevel => {
+            log.warning(`the log level is ${logLevel} until the next reload`);
+            options = { ...options, logLevel };
+            listener.configure();
+          },
         },
-        nowMs,
-        random: Math.random,
-        readClient: (name, settings) =>
-          live.hasClient(name)
-            ? {
-                problems: [
-                  registry.find(name)
-                    ? 'the configuration has it already (a reload takes over what is changed there)'
-                    : 'an operator has removed it (to have it back, change its section in the configuration and reload)',
-                ],
-              }
-            : readAddedClient(name, settings),
-        reload,
-        setLogLevel: logLevel => {
-          log.warning(`the log level is ${logLevel} until the next reload`);
-          options = { ...options, logLevel };
-        },
-      })
+        { limits: () => options },
+      )
     : undefined;
   const metrics = await startMetrics(options.metrics, log, {
     version: VERSION,
@@ -179,6 +182,7 @@ export async function serve(
     expiringSoon: () => scheduler.expiringSoon,
     isStored: () => ledger.isStoring,
     alerts: () => alerts.counts,
+    connections: () => listener.counts(),
   });
   log.info(status());
   systemd.ready(status());

@@ -28,7 +28,7 @@ const PROGRAMS = {
 } as const;
 
 /** Started by a program, as a process of its own. */
-const OTHER_PROGRAMS = ['server/state/writer-process.js'];
+const OTHER_PROGRAMS = ['server/state/writer-process.js', 'server/release/workers/worker-process.js'];
 
 const FOLDERS = ['common', 'server', 'monitor'];
 

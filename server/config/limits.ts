@@ -54,7 +54,7 @@ const SETTINGS: { readonly [K in keyof ServerLimits]: Setting<ServerLimits[K]> }
   /** A checker that hangs is a process of some megabytes until its client's next check. */
   maxCheckers: number('max_checkers', 512, 'processes', 1, MOST),
   /** mandos-ctl and mandos-monitor have 32 at once at most. */
-  maxDbusCalls: number('max_dbus_calls', 256, 'calls', 1, MOST),
+  maxDbusCalls: number('max_dbus_calls', 256, 'calls', 1, 1024),
   allow: valueSetting('allow', '', parseNetworks),
   deny: valueSetting('deny', '', parseNetworks),
   /** Clients in an initramfs use link-local addresses, unless they are told to connect elsewhere. */

@@ -70,7 +70,7 @@ function addCurrentSeries(builder: SeriesBuilder, sources: MetricSources): void 
 }
 
 function addConnectionSeries(builder: SeriesBuilder, connections: () => ConnectionCounts): void {
-  builder.gauge('mandos_connections', 'Connections that are open', () => connections().open);
+  builder.gauge('mandos_connections', 'Connections that are open', () => connections().connections);
   builder.total(
     'mandos_connections_admitted_total',
     'Connections that were admitted',

@@ -4,7 +4,7 @@ import type { ClientEvents } from '../client/events.js';
 /** What the listener says of its connections. */
 export interface ConnectionCounts {
   /** Now. */
-  readonly open: number;
+  readonly connections: number;
   /** Since the start. */
   readonly admitted: number;
   /** Since the start, by code. */

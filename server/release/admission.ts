@@ -49,6 +49,19 @@ export interface AdmissionCounts {
   readonly refused: Readonly<Record<AdmissionCode, number>>;
 }
 
+/** Of a door that nobody has come to. */
+export const NO_COUNTS: AdmissionCounts = {
+  connections: 0,
+  admitted: 0,
+  refused: {
+    'denied-network': 0,
+    'not-link-local': 0,
+    'too-many': 0,
+    'too-many-from-address': 0,
+    'too-many-failures': 0,
+  },
+};
+
 /** One peer as addressUnit() has it, as long as it has connections or failures. */
 interface PeerRecord {
   readonly unit: string;
@@ -72,13 +85,7 @@ export class Admission {
   readonly #isDenied = cachedMatcher();
   #connections = 0;
   #admitted = 0;
-  readonly #refused: Record<AdmissionCode, number> = {
-    'denied-network': 0,
-    'not-link-local': 0,
-    'too-many': 0,
-    'too-many-from-address': 0,
-    'too-many-failures': 0,
-  };
+  readonly #refused: Record<AdmissionCode, number> = { ...NO_COUNTS.refused };
 
   /**
    * @param limits as they are now

@@ -11,7 +11,6 @@ import { DescriptorSession } from '../../common/tls/descriptor-session.js';
 import type { TlsContext } from '../../common/tls/tls-context.js';
 import { TlsError } from '../../common/tls/tls-error.js';
 import type { Peer } from '../client/events.js';
-import type { ReleaseRequest } from '../client/requests.js';
 import type { ServerLimits } from '../config/limits.js';
 import { MAX_GREETING_LIMIT_BYTES } from '../config/limits.js';
 import type { Ticket } from './admission.js';
@@ -30,11 +29,30 @@ export interface ReleaseService {
   readonly context: TlsContext;
   readonly log: Log;
   readonly refusals: Pick<RefusalLog, 'stranger' | 'client'>;
-  limits(): ConnectionLimits;
+  readonly limits: () => ConnectionLimits;
   /** Milliseconds that a peer has to take what it is sent, and to close. Default: CLOSE_TIMEOUT_MS. */
   readonly closeTimeoutMs?: number;
   /** Whoever proved `keyId` (lower-case hexadecimal) asks for what belongs to it. */
-  ask(keyId: string, peer: Peer): ReleaseRequest;
+  readonly ask: (keyId: string, peer: Peer) => AskedRequest;
+}
+
+/** What becomes of a request; `client` of a refusal is one that is known. */
+export type Answer =
+  | {
+      readonly kind: 'release';
+      readonly client: { readonly settings: { readonly name: string; readonly secret: Uint8Array } };
+    }
+  | {
+      readonly kind: 'refuse';
+      readonly client: { readonly settings: { readonly name: string } } | undefined;
+      readonly reason: string;
+    };
+
+/** ReleaseRequest of server/client/requests.ts, as far as a connection needs it. */
+export interface AskedRequest {
+  readonly verdict: Promise<Answer>;
+  sent(): void;
+  close(): void;
 }
 
 /** What a connection is at: each waits for the peer, but `asking`, which waits for a verdict and hears of a close. */
@@ -59,7 +77,7 @@ export class Connection {
   #events = EPOLLIN;
   #greeting = '';
   #session: DescriptorSession | undefined;
-  #request: ReleaseRequest | undefined;
+  #request: AskedRequest | undefined;
   #secret: Uint8Array | undefined;
   /** Whose secret it is. */
   #client = '';
@@ -166,14 +184,18 @@ export class Connection {
     }
   }
 
-  #answer(verdict: Awaited<ReleaseRequest['verdict']>): void {
+  #answer(verdict: Answer): void {
     if (this.#phase !== 'asking') return;
     this.#arm(this.#service.closeTimeoutMs ?? CLOSE_TIMEOUT_MS, () => this.#late());
     if (verdict.kind === 'refuse') {
       const line = `refused ${this.#name}: ${verdict.reason}`;
       const { refusals } = this.#service;
       if (verdict.client) refusals.client(verdict.client.settings.name, line);
-      else refusals.stranger('unknown-key', this.#peer.address, line);
+      else {
+        // Keys cost nothing to make.
+        this.#ticket.failed();
+        refusals.stranger('unknown-key', this.#peer.address, line);
+      }
       this.#sayGoodbye();
       return;
     }

@@ -1,12 +1,13 @@
 import { formatEndpoint } from '../../common/endpoint.js';
 import { describeError, MandosError } from '../../common/errors.js';
 import { EPOLLEXCLUSIVE, EPOLLIN, EventPoll } from '../../common/libc-epoll.js';
-import type { AcceptedSocket } from '../../common/libc-tcp.js';
+import type { AcceptedSocket, SocketAddress } from '../../common/libc-tcp.js';
 import { acceptConnection, boundAddress, closeDescriptor, listenOn } from '../../common/libc-tcp.js';
 import { SystemCallError } from '../../common/libc.js';
-import type { Admission } from './admission.js';
+import type { Admission, AdmissionCounts } from './admission.js';
 import type { ReleaseService } from './connection.js';
 import { Connection } from './connection.js';
+import type { RefusalLog } from './refusal-log.js';
 
 /** Connections that may wait for accept(2): a fleet that boots at once after a power cut. */
 const BACKLOG = 1024;
@@ -24,6 +25,7 @@ export interface ListenTarget {
 
 export interface ListenService extends ReleaseService {
   readonly admission: Admission;
+  readonly refusals: RefusalLog;
 }
 
 export interface Listener {
@@ -33,6 +35,9 @@ export interface Listener {
   close(): Promise<void>;
   /** Ends the connections that are still there. */
   closeConnections(): void;
+  counts(): AdmissionCounts;
+  /** The limits or the log level are others now. */
+  configure(): void;
 }
 
 /**
@@ -41,17 +46,25 @@ export interface Listener {
  * @throws MandosError LISTEN
  */
 export function listen(target: ListenTarget, service: ListenService): Listener {
-  let bound;
+  return new Acceptor(target.fd, prepareSocket(target), service);
+}
+
+/**
+ * Makes a bound socket one that listens.
+ * @returns where
+ * @throws MandosError LISTEN
+ */
+export function prepareSocket(target: ListenTarget): SocketAddress {
   try {
-    bound = boundAddress(target.fd);
+    const bound = boundAddress(target.fd);
     listenOn(target.fd, BACKLOG);
+    return bound;
   } catch (error) {
     if (remedyFor(error) !== undefined) throw listenFailure(target.name, error);
     throw new MandosError('LISTEN', `cannot listen: ${target.name} is not an open TCP socket`, {
       cause: error,
     });
   }
-  return new Acceptor(target.fd, bound, service);
 }
 
 class Acceptor implements Listener {
@@ -66,7 +79,7 @@ class Acceptor implements Listener {
   #isOpen = true;
   #onEmpty: (() => void) | undefined;
 
-  constructor(fd: number, { address, port }: { address: string; port: number }, service: ListenService) {
+  constructor(fd: number, { address, port }: SocketAddress, service: ListenService) {
     this.address = address;
     this.port = port;
     this.#fd = fd;
@@ -84,12 +97,20 @@ class Acceptor implements Listener {
     return new Promise(resolve => {
       this.#onEmpty = () => {
         this.#poll.close();
+        this.#service.refusals.close();
         this.#onEmpty = undefined;
         resolve();
       };
       if (this.#connections.size === 0) this.#onEmpty();
     });
   }
+
+  counts(): AdmissionCounts {
+    return this.#service.admission.counts();
+  }
+
+  /** They are looked up when they are needed. */
+  configure(): void {}
 
   closeConnections(): void {
     for (const connection of this.#connections) connection.destroy();

@@ -7,13 +7,9 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { createLog } from '../../common/log.js';
-import { after } from '../../common/timer.js';
 import { DEFAULT_PRIORITY } from '../../common/protocol.js';
-import { TlsContext } from '../../common/tls/tls-context.js';
 import { openListener, openListenPlace } from '../../server/open-listener.js';
 import { DEFAULT_LIMITS } from '../../server/config/limits.js';
-import { Admission } from '../../server/release/admission.js';
-import { RefusalLog } from '../../server/release/refusal-log.js';
 import { scratchDirectory } from '../support/loopback.js';
 
 type Options = Parameters<typeof openListener>[0];
@@ -25,23 +21,21 @@ const OPTIONS: Options = {
   interface: undefined,
   useIpv6: true,
   zeroconf: false,
+  priority: DEFAULT_PRIORITY,
+  workers: 1,
 };
 
 /** Opens a listener, closes it, and says what was logged. */
-async function linesOf(t: TestContext, options: Partial<Options>): Promise<string> {
+async function linesOf(options: Partial<Options>): Promise<string> {
   const lines: string[] = [];
   const log = createLog({ write: (level, line) => lines.push(`${level}: ${line}`) }, 'debug');
-  const context = new TlsContext(DEFAULT_PRIORITY);
-  t.after(() => context.close());
   const all = { ...OPTIONS, ...options };
   const place = openListenPlace(all, log);
-  const listener = openListener(all, place, {
-    context,
+  const listener = await openListener(all, place, {
     log,
-    admission: new Admission(() => DEFAULT_LIMITS, Date.now),
-    refusals: new RefusalLog(log, { nowMs: Date.now, after }),
     limits: () => DEFAULT_LIMITS,
     ask: () => assert.fail('nobody asks'),
+    nowMs: Date.now,
   });
   await listener.close();
   return lines.join('\n').replaceAll(`:${listener.port}`, ':PORT');
@@ -59,19 +53,16 @@ test('a port that only the log can tell is told as a warning', async t => {
   const { server, port } = await occupy(t);
   server.close();
   await once(server, 'close');
-  assert.equal(await linesOf(t, {}), 'warning: listening on [::1]:PORT');
-  assert.equal(await linesOf(t, { port: undefined }), 'warning: listening on [::1]:PORT');
-  assert.equal(await linesOf(t, { zeroconf: true }), 'info: listening on [::1]:PORT');
-  assert.equal(await linesOf(t, { port }), 'info: listening on [::1]:PORT');
+  assert.equal(await linesOf({}), 'warning: listening on [::1]:PORT');
+  assert.equal(await linesOf({ port: undefined }), 'warning: listening on [::1]:PORT');
+  assert.equal(await linesOf({ zeroconf: true }), 'info: listening on [::1]:PORT');
+  assert.equal(await linesOf({ port }), 'info: listening on [::1]:PORT');
 });
 
-test('the log says when it is one interface only, and when it is not', async t => {
-  assert.equal(
-    await linesOf(t, { interface: 'lo', zeroconf: true }),
-    'info: listening on lo only: [::1]:PORT',
-  );
+test('the log says when it is one interface only, and when it is not', async () => {
+  assert.equal(await linesOf({ interface: 'lo', zeroconf: true }), 'info: listening on lo only: [::1]:PORT');
   assert.match(
-    await linesOf(t, { interface: 'nope0', zeroconf: true }),
+    await linesOf({ interface: 'nope0', zeroconf: true }),
     /^error: cannot listen on interface nope0 only, so on all: there is no such interface .*\ninfo: listening on \[::1\]:PORT$/,
   );
 });
@@ -84,7 +75,7 @@ test('a port that is taken comes with the remedy, on one interface as on all', a
     [{ port, interface: 'lo' }, `[::1]:${port} on lo`],
   ] as const) {
     const expected = { code: 'LISTEN', message: `cannot listen on ${where}: ${reason}` };
-    await assert.rejects(linesOf(t, options), expected);
+    await assert.rejects(linesOf(options), expected);
   }
 });
 
@@ -93,6 +84,6 @@ test('a descriptor that is not open, or no TCP socket, is said to be so', async 
   t.after(() => closeSync(file));
   for (const socket of [77_777, file]) {
     const message = `cannot listen: descriptor ${socket} is not an open TCP socket`;
-    await assert.rejects(linesOf(t, { socket }), { code: 'LISTEN', message });
+    await assert.rejects(linesOf({ socket }), { code: 'LISTEN', message });
   }
 });

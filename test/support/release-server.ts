@@ -7,6 +7,7 @@ import { createClient } from '../../server/client/client.js';
 import type { ClientSettings } from '../../server/client/settings.js';
 import { Registry } from '../../server/client/registry.js';
 import { Ledger } from '../../server/client/ledger.js';
+import type { Peer } from '../../server/client/events.js';
 import type { RequestEffects } from '../../server/client/requests.js';
 import { Requests } from '../../server/client/requests.js';
 import { after } from '../../common/timer.js';
@@ -17,6 +18,7 @@ import { Admission } from '../../server/release/admission.js';
 import type { Listener } from '../../server/release/listener.js';
 import { listen } from '../../server/release/listener.js';
 import { RefusalLog } from '../../server/release/refusal-log.js';
+import { WorkersListener } from '../../server/release/workers/workers.js';
 
 /** A listener in this process on loopback, with what it logs. */
 export interface ReleaseServer {
@@ -26,7 +28,8 @@ export interface ReleaseServer {
   readonly released: readonly string[];
   readonly registry: Registry;
   readonly requests: Requests;
-  readonly admission: Admission;
+  /** Whoever changes them tells the listener. */
+  readonly limits: { -readonly [K in keyof ServerLimits]: ServerLimits[K] };
   readonly listener: Listener;
   /** Resolves with the first line, past or future, that matches. */
   waitForLine(pattern: RegExp): Promise<string>;
@@ -35,7 +38,7 @@ export interface ReleaseServer {
 export function startReleaseServer(
   t: TestContext,
   clients: Client[],
-  { closeTimeoutMs, ...changes }: Partial<ServerLimits> & { closeTimeoutMs?: number } = {},
+  { closeTimeoutMs, workers = 1, ...changes }: Partial<ServerLimits> & { closeTimeoutMs?: number } = {},
 ): ReleaseServer {
   const lines: string[] = [];
   const released: string[] = [];
@@ -57,21 +60,25 @@ export function startReleaseServer(
     if (event.kind === 'released') released.push(event.client.settings.name);
   });
   const context = new TlsContext(DEFAULT_PRIORITY);
-  const limits = { ...DEFAULT_LIMITS, ...changes };
+  const limits: ServerLimits = { ...DEFAULT_LIMITS, ...changes };
   const admission = new Admission(() => limits, Date.now);
   const { fd } = openBoundSocket('::1', 0, undefined, 0);
-  const listener = listen(
-    { fd, name: '[::1]:0' },
-    {
-      context,
-      log,
-      admission,
-      refusals: new RefusalLog(log, { nowMs: Date.now, after }),
-      limits: () => limits,
-      ...(closeTimeoutMs === undefined ? {} : { closeTimeoutMs }),
-      ask: (keyId, peer) => requests.ask(keyId, peer),
-    },
-  );
+  const target = { fd, name: '[::1]:0' };
+  const common = {
+    log,
+    limits: () => limits,
+    ask: (keyId: string, peer: Peer) => requests.ask(keyId, peer),
+  };
+  const listener =
+    workers > 1
+      ? new WorkersListener(workers, target, { ...common, priority: DEFAULT_PRIORITY })
+      : listen(target, {
+          ...common,
+          context,
+          admission,
+          refusals: new RefusalLog(log, { nowMs: Date.now, after }),
+          ...(closeTimeoutMs === undefined ? {} : { closeTimeoutMs }),
+        });
   t.after(async () => {
     const closed = listener.close();
     listener.closeConnections();
@@ -84,7 +91,7 @@ export function startReleaseServer(
     released,
     registry,
     requests,
-    admission,
+    limits,
     listener,
     waitForLine(pattern) {
       const past = lines.find(line => pattern.test(line));

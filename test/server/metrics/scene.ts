@@ -27,7 +27,7 @@ export function makeSeries(clients: readonly Client[], change: Partial<MetricSou
     expiringSoon: () => 0,
     isStored: () => true,
     alerts: () => ({ delivered: 0, failed: 0, dropped: 0 }),
-    connections: () => ({ open: 0, admitted: 0, refused: { 'too-many': 0 } }),
+    connections: () => ({ connections: 0, admitted: 0, refused: { 'too-many': 0 } }),
     ...change,
   });
   const scrape = async () => {
