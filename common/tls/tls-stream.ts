@@ -82,7 +82,14 @@ export class TlsStream extends Duplex {
   }
 
   #handshake(session: gnutls.Session): void {
-    const result = gnutls.handshake(session, this.#transport);
+    let before: number;
+    let result: number;
+    // Behind a piece of a message that has a record of its own, GnuTLS asks for more though more has come: no event
+    // would tell of that again.
+    do {
+      before = this.#transport.inboundBytes;
+      result = gnutls.handshake(session, this.#transport);
+    } while (result === gnutls.E_AGAIN && this.#transport.inboundBytes < before);
     if (result < 0 && result !== gnutls.E_AGAIN) {
       const reason = gnutls.describeResult(session, result);
       gnutls.sendAlert(session, this.#transport, result);

@@ -175,6 +175,38 @@ test('bytes that were read with the greeting already belong to the handshake', a
   await once(server, 'close');
 });
 
+test('a handshake whose messages come in records of a few bytes each, all at once, is complete', async t => {
+  const [clientSocket, serverSocket] = await sockets(t);
+  const [toServer, fromClient] = await sockets(t);
+  const options = { handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS };
+  const client = new TlsStream(clientSocket, {
+    role: 'client',
+    context: new TlsContext(DEFAULT_PRIORITY),
+    ...options,
+  });
+  t.after(() => client.destroy());
+  const [hello] = (await once(serverSocket, 'data')) as [Buffer];
+  const server = new TlsStream(fromClient, {
+    role: 'server',
+    context: new TlsContext(DEFAULT_PRIORITY, makeTlsKey()),
+    ...options,
+    head: inSmallRecords(hello),
+  });
+  t.after(() => server.destroy());
+  serverSocket.pipe(toServer).pipe(serverSocket);
+  await Promise.all([once(client, 'secure'), once(server, 'secure')]);
+});
+
+/** The handshake message of a record, in records of three bytes: less than the head that it begins with. */
+function inSmallRecords(record: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  for (let at = 5; at < record.length; at += 3) {
+    const part = record.subarray(at, at + 3);
+    parts.push(Buffer.concat([record.subarray(0, 3), Buffer.from([0, part.length]), part]));
+  }
+  return Buffer.concat(parts);
+}
+
 test('what cannot be sent any more is an error to the writer', async t => {
   const { client, server, serverSocket } = await ends(t);
   client.on('error', () => {});
