@@ -169,7 +169,7 @@ export class Ledger {
 
   /** From now on, for a while. */
   #gather(): void {
-    const { gatherMs = 0, after } = this.#effects;
+    const { gatherMs = 0 } = this.#effects;
     this.#hurry?.();
     if (gatherMs === 0) return;
     this.#isGathering = true;
@@ -180,7 +180,7 @@ export class Ledger {
         this.#hurry = undefined;
         resolve();
       };
-      const cancel = after(gatherMs, end);
+      const cancel = this.#effects.after(gatherMs, end);
       this.#hurry = end;
     });
   }
