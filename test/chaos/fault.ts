@@ -9,10 +9,21 @@ import { Site } from './site.js';
 
 /** How long after a fault everything has to be in order again. Generous, as machines that run tests may be slow. */
 const RECOVERY_LIMIT_MS = 90_000;
+/** For requests to end whose clients are gone. */
+const QUIET_LIMIT_MS = 15_000;
 /** How often a state that nothing announces is looked at. */
 const POLL_MS = 200;
 /** Descriptors that may be more than before: what is under way at the moment of counting. */
 const SPARE_DESCRIPTORS = 3;
+
+/** An operator's, before anything goes wrong: acknowledged, and so never to be lost. */
+const DECISIONS = [
+  ['--disable', 'kept'],
+  ['--remove', 'gone'],
+  ['--enable', 'again'],
+  ['--approve', 'approved'],
+  ['--timeout=PT7M', 'late'],
+];
 
 /** Something that goes wrong, and is put right again. */
 export interface Fault {
@@ -77,11 +88,7 @@ export async function endure(
   await site.waitForAnnounced();
   await waitForChecks(site);
   const problem = (text: string) => void report.problems.push(text);
-  for (const args of [
-    ['--disable', 'kept'],
-    ['--remove', 'gone'],
-    ['--timeout=PT7M', 'late'],
-  ]) {
+  for (const args of DECISIONS) {
     const { status, stderr } = await site.operate(...args);
     if (status !== 0) throw new Error(`${args.join(' ')}: status ${status}: ${stderr}`);
   }
@@ -109,7 +116,8 @@ export async function endure(
   const endMs = performance.now();
   if (site.mandos === server && !site.isServing()) {
     const { code, signal } = await server.exited;
-    problem(`the server ended (${signal ?? `status ${code}`}), and was started again as systemd does`);
+    const how = signal ?? `status ${code}`;
+    problem(`the server ended (${how}), and was started again as systemd does: ${lastLine(server.output)}`);
     await site.startMandos();
   }
   await fault.after?.(site, report);
@@ -148,12 +156,20 @@ export async function endure(
     );
   });
   await tryTo(problem, 'restart', async () => {
+    // The original does not end while somebody asks, and its configuration brings back who was removed.
+    if (program === 'original') {
+      for (const { child } of intruders) child.kill();
+      const isQuiet = () => Promise.resolve(site.resources().processes <= before.processes);
+      await withinLimit(isQuiet, QUIET_LIMIT_MS, 'the end of requests').catch(() => {});
+    }
     const { killed, exit } = await site.stopMandos();
     if (killed) report.notes.push('it did not end on SIGTERM');
     else if (exit.code !== 0) problem(`it ended with ${exit.signal ?? `status ${exit.code}`}`);
     await site.startMandos();
     const clients = await withinLimit(() => site.clients(), RECOVERY_LIMIT_MS, 'clients on D-Bus');
     compare(clients, expected, report, ' after a restart');
+    // The original keeps approvals in memory only, and the end of one is a time of day.
+    if (program === 'ours' && !fault.hasClock) await assertUnlock(site.ask('approved'));
   });
   for (const { name, child } of intruders) {
     if (child.stdoutBytes.length > 0) problem(`${name} got a password`);
@@ -177,8 +193,9 @@ function compare(
   const say = (text: string) => void problems.push(`${text}${when}`);
   if (!clients) return say('mandos-ctl gets no answer');
   if (clients['kept']?.Enabled !== false) say('an acknowledged disabling is lost');
-  // The original's configuration brings those back that were removed.
+  // The original's configuration brings it back.
   if (clients['gone'] && (program === 'ours' || when === '')) say('an acknowledged removal is lost');
+  if (clients['again']?.Enabled !== true) say('an acknowledged enabling is lost');
   if (clients['late']?.Timeout !== 420_000) say('an acknowledged setting is lost');
   if (isLateDisabled && clients['late']?.Enabled !== false) say('a disabling acknowledged meanwhile is lost');
   if (clients['off']?.Enabled !== false) say('a client is enabled that the configuration disables');

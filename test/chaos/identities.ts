@@ -9,10 +9,21 @@ export const MACHINE = '192.0.2.2';
 /** Where the machine of `silent` is, until it is taken away. */
 export const SILENT_MACHINE = '192.0.2.3';
 
-export const NAMES = ['web', 'kept', 'gone', 'late', 'off', 'denied', 'silent', 'stranger'] as const;
+export const NAMES = [
+  'web',
+  'kept',
+  'gone',
+  'again',
+  'approved',
+  'late',
+  'off',
+  'denied',
+  'silent',
+  'stranger',
+] as const;
 /**
- * Clients by what becomes of them: `web` is in service throughout; `kept` is disabled and `gone` removed before the
- * fault, `late` is disabled while it lasts; `off` is disabled, and `denied` never approved, by the configuration; the
+ * Clients by what becomes of them: `web` is in service throughout; before the fault, `kept` is disabled, `gone` removed,
+ * `again` enabled, and `approved` approved for a long time; `late` is disabled while it lasts; `off` is disabled, and `denied` never approved, by the configuration; the
  * machine of `silent` can be taken away; `stranger` is not in the configuration.
  */
 export type Name = (typeof NAMES)[number];
@@ -59,6 +70,8 @@ export interface Times {
 export function clientsConf(identities: Identities, { interval, timeout }: Times): string {
   const special: Partial<Record<Name, string>> = {
     off: 'enabled = False\n',
+    again: 'enabled = False\n',
+    approved: 'approved_by_default = False\napproval_delay = PT1S\napproval_duration = PT1H\n',
     denied: 'approved_by_default = False\napproval_delay = PT1S\n',
   };
   const sections = NAMES.filter(name => name !== 'stranger').map(name => {

@@ -1,5 +1,5 @@
 /*
- * node long.js RESULTS [WORD...]: every fault, or those with one of these words in their name, on this project's programs
+ * node long.js RESULTS [--ours | --original] [WORD...]: every fault, or those with one of these words in their name, on this project's programs
  * and on the original's. Each result is a line of JSON in the file RESULTS; the table is printed at the end.
  */
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
@@ -12,8 +12,11 @@ import { FAULTS } from './faults/all.js';
 import { makeIdentities } from './identities.js';
 import { describe, table } from './table.js';
 
-const [file = '', ...words] = process.argv.slice(2);
-const programs: readonly Program[] = ['ours', 'original'];
+const [file = '', ...args] = process.argv.slice(2);
+const words = args.filter(arg => !arg.startsWith('--'));
+const programs = (['ours', 'original'] as const).filter(
+  program => args.length === words.length || args.includes(`--${program}`),
+);
 const scratch = mkdtempSync(join(tmpdir(), 'chaos-'));
 const reports: Report[] = [];
 try {

@@ -3,6 +3,7 @@
 # programs and the original's, in network namespaces. As root, on Debian 12 or later; half an hour. `npm test` has a few.
 #   npm run test:chaos                  all faults; results in dist/chaos.jsonl, a line each, and dist/chaos.md
 #   npm run test:chaos -- disk D-Bus    those with one of these in their name
+#   npm run test:chaos -- --ours        this project's programs only; or --original
 # The exit status is 0 when this project's programs did as they should each time.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
