@@ -123,7 +123,7 @@ export function formatNumber(value: number): string {
 
 /** As in `at most 1.35: met`. */
 export function verdict({ value, target }: Figure): string {
-  return target === undefined ? '' : `at most ${target}: ${value <= target ? 'met' : 'MISSED'}`;
+  return target === undefined ? '' : `at most ${formatNumber(target)}: ${value <= target ? 'met' : 'MISSED'}`;
 }
 
 function tableLines({ columns, rows }: Table): string[] {
