@@ -117,7 +117,7 @@ export function readResults(file: string): Results | undefined {
 
 /** Three digits tell as much as these measurements do. */
 export function formatNumber(value: number): string {
-  const digits = value === 0 || Math.abs(value) >= 100 ? 0 : Math.abs(value) < 10 ? 2 : 1;
+  const digits = Number.isInteger(value) || Math.abs(value) >= 100 ? 0 : Math.abs(value) < 10 ? 2 : 1;
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 

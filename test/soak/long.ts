@@ -49,6 +49,8 @@ try {
   const { samples, before, after, seconds } = soaked;
   const last = samples.at(-1) ?? before;
   section.figure('took', seconds / 60, 'min');
+  section.figure('releases', last.releases, '');
+  section.figure('checks', last.checks, '');
   section.figure('checks a second', last.checks / seconds, '');
   section.figure('CPU, with all checkers', (last.cpuMs - before.cpuMs) / 1000 / seconds, 'cores');
   for (const growth of growths(samples)) {
@@ -87,7 +89,7 @@ function chart(file: string, title: string, samples: readonly Sample[]) {
     title,
     panels: [
       panel('resident memory of all processes of the server, MB', 'residentMb'),
-      panel('open descriptors', 'descriptors'),
+      panel('open descriptors (in the peaks a checker is just being started)', 'descriptors'),
     ],
   };
 }
