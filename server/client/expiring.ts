@@ -6,12 +6,12 @@ import type { Client } from './client.js';
  * than an interval of it is left, so that the next check is the last that can save it; of one that is checked as seldom
  * as it just may be, when less is left than a good check leaves it with. A check that has not ended yet may still save
  * it: then only half of that time is waited for.
- * @returns milliseconds since the Unix epoch; Infinity for one that does not expire, has not been checked since the
- * server started, or has a timeout that no check could keep it within
+ * @returns milliseconds since the Unix epoch; Infinity for one that does not expire, or has a timeout that no check could
+ * keep it within
  */
 export function expiringSoonMs(client: Client): number {
-  const { expiresMs, unchecked, checking, settings } = client;
-  if (expiresMs === undefined || unchecked) return Infinity;
+  const { expiresMs, checking, settings } = client;
+  if (expiresMs === undefined) return Infinity;
   const cautionMs = Math.min(settings.intervalMs, settings.timeoutMs - settings.intervalMs);
   if (cautionMs <= 0) return Infinity;
   return expiresMs - (hasFailed(client) && !checking ? cautionMs : cautionMs / 2);
