@@ -4,7 +4,14 @@ import type { Program } from '../interop/scene.js';
 import type { Child, Exit } from '../support/child.js';
 import type { Cleanup, Host, Lan } from '../support/namespace.js';
 import { createLan } from '../support/namespace.js';
-import { spawnWithSyslog, startAvahi, startBus, startSyslog, writeServerConfig } from '../support/peers.js';
+import {
+  makeGnupgSocketDirectories,
+  spawnWithSyslog,
+  startAvahi,
+  startBus,
+  startSyslog,
+  writeServerConfig,
+} from '../support/peers.js';
 import { keyFileOptions, MANDOS, MANDOS_CLIENT, realMandosClientCommand } from '../support/programs.js';
 import type { BadWire } from './bad-wire.js';
 import { layBadWire } from './bad-wire.js';
@@ -105,6 +112,7 @@ export class Site {
     const { child: bus } = await startBus(server);
     const avahi = await startAvahi(server);
     await startSyslog(server);
+    makeGnupgSocketDirectories(server);
     for (const name of ['disk', 'tmp']) mkdirSync(join(server.runDirectory, name), { mode: 0o777 });
     const disk = options.disk === 'ext4' ? MOUNT_EXT4 : MOUNT_TMPFS;
     const script = `${disk} && mkdir -p ${STATE} && chmod 777 ${STATE} /run/tmp /dev/shm && echo mounted && exec cat`;

@@ -192,7 +192,7 @@ export async function startRealMandos(
  * GnuPG's agent has its sockets there, if it can. Else they are in the directory that the original removes at its end,
  * which then fails now and then, as the agent removes them at the same time.
  */
-function makeGnupgSocketDirectories(host: Host): void {
+export function makeGnupgSocketDirectories(host: Host): void {
   const { stdout } = spawnSync('id', ['--user', '_mandos'], { encoding: 'utf8' });
   for (const userId of [0, Number(stdout)]) {
     const directory = join(host.runDirectory, 'user', String(userId));
