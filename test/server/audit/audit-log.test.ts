@@ -65,6 +65,7 @@ test('each verdict is a line of JSON, in the file when record returns; what else
     'released',
     'release_interrupted',
     'refused',
+    'impostor',
     'approval_needed',
     'approved',
     'denied',
