@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Child } from '../support/child.js';
@@ -99,7 +99,9 @@ async function start(
   { host, keys }: Scene,
   clients: number,
 ): Promise<StartedServer & { latenessFile: string }> {
-  const latenessFile = join(host.runDirectory, `lateness-${clients}`);
+  const directory = mkdtempSync(join(host.runDirectory, 'lateness-'));
+  chmodSync(directory, 0o777); // the server changes its user
+  const latenessFile = join(directory, 'figures');
   const clientsConf = keys.section + fleetSections(clients - 1, keys.bytes);
   const env = { LATENESS_FILE: latenessFile };
   return { ...(await startOurs(host, { clientsConf, measuredBy: 'timer-lateness.js', env })), latenessFile };
