@@ -14,10 +14,11 @@ import { keepFinding } from './engine/findings.js';
 import type { FuzzResult } from './engine/fuzz.js';
 import { fuzz } from './engine/fuzz.js';
 import type { TargetName } from './targets.js';
+import type { PLANTED } from './targets.js';
 import { loadTarget } from './targets.js';
 
 export interface ChildRequest {
-  readonly target: TargetName;
+  readonly target: TargetName | typeof PLANTED;
   readonly seeds: readonly [number, ...number[]];
   /** For each seed. */
   readonly seconds: number;

@@ -2,7 +2,7 @@
  * The long form: node dist/test/fuzz/main.js [TARGET...] [--seconds=600] [--jobs=2] [--seed=NUMBER] [--replay=FILE]
  * Goes on from what it has reached before, which lies in dist/fuzz.
  */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Finding } from './engine/findings.js';
@@ -38,7 +38,7 @@ const findings: Finding[] = [];
 async function run(target: TargetName): Promise<void> {
   const grown = join(ROOT, 'dist/fuzz/corpus', target);
   const corpora = [join(ROOT, 'test/fuzz/corpus', target), grown];
-  const { replay } = values;
+  const replay = values.replay === undefined ? undefined : resolve(values.replay);
   const endMs = performance.now() + 1000 * seconds;
   let executions = 0;
   let report;

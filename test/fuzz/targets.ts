@@ -5,6 +5,7 @@ export const TARGETS = [
   'greeting',
   'tls-bytes',
   'tls-records',
+  'tls-messages',
   'mdns-client',
   'mdns-server',
   'config-clients',
@@ -23,9 +24,12 @@ export const TARGETS = [
   'elf',
 ] as const;
 
+/** A target with faults, for the engine's own test. */
+export const PLANTED = 'planted';
+
 export type TargetName = (typeof TARGETS)[number];
 
 /** Loads a target's module, and nothing yet of what it tests. */
-export async function loadTarget(name: TargetName): Promise<Target> {
+export async function loadTarget(name: TargetName | typeof PLANTED): Promise<Target> {
   return (await import(`./targets/${name}.js`)) as Target;
 }

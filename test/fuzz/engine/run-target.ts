@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ChildReport, ChildRequest } from '../child.js';
 import { readCurrentInput } from './current-input.js';
@@ -37,6 +37,8 @@ async function runChild(request: ChildRequest): Promise<ChildReport> {
     ['--max-old-space-size=768', '--enable-source-maps', CHILD, JSON.stringify(request)],
     {
       stdio: ['pipe', 'pipe', 'pipe'],
+      // A core dump goes with the directory.
+      cwd: dirname(request.currentFile),
       // Coverage of the tests themselves must not count the child's.
       env: { ...process.env, NODE_V8_COVERAGE: '' },
     },
