@@ -25,7 +25,7 @@ export interface LinePanel {
 }
 
 const WIDTH = 760;
-const LABEL_WIDTH = 270;
+const LABEL_WIDTH = 300;
 /** Behind the longest bar, for its number. */
 const NUMBER_WIDTH = 70;
 const BAR_HEIGHT = 16;
@@ -76,7 +76,7 @@ function barsSvg({ bars, target }: BarPanel, top: number, format: (value: number
   return [
     ...rows,
     `<path d="M${x} ${top - 4}V${bottom}" stroke="${TARGET}" stroke-width="2" stroke-dasharray="4 3"/>`,
-    text(x, top - 8, `at most ${format(target)}`, `text-anchor="middle" font-size="11"`, TARGET),
+    text(x, bottom + 10, `at most ${format(target)}`, `text-anchor="middle" font-size="11"`, TARGET),
   ].join('\n');
 }
 
