@@ -1,5 +1,6 @@
 /* Messages as a bus relays them: common/dbus/read-messages.ts, decode.ts, and encode.ts with what was decoded. */
 import { isDeepStrictEqual } from 'node:util';
+import type { Incoming } from '../../../common/dbus/read-messages.js';
 import { MandosError } from '../../../common/errors.js';
 import { check } from './expected.js';
 import type { Prepared, TargetFacts } from '../engine/target.js';
@@ -49,25 +50,13 @@ export async function prepare(): Promise<Prepared> {
   return {
     seeds: [...seeds, Buffer.concat(seeds)],
     run(input) {
+      const messages: Incoming[] = [];
+      const faults: string[] = [];
+      // What is thrown within these would only drop a message.
       const reader = readMessages(
         LIMIT_BYTES,
-        message => {
-          const body = orMalformed(message.body);
-          if (!body) return;
-          let bytes;
-          try {
-            bytes = encode(message.signature, body);
-          } catch (error) {
-            // Stricter than the decoder: object paths, signatures within values.
-            if (error instanceof MandosError && error.code === 'DBUS_VALUE') return;
-            throw error;
-          }
-          check(
-            isDeepStrictEqual(decode(message.signature, bytes, true), [...body]),
-            'it is another when encoded',
-          );
-        },
-        () => {},
+        message => messages.push(message),
+        fault => faults.push(fault),
       );
       orMalformed(() => {
         let wanted = reader.next().value;
@@ -78,6 +67,23 @@ export async function prepare(): Promise<Prepared> {
           wanted = reader.next(bytes).value;
         }
       });
+      check(!faults.some(fault => fault.includes('\n')), faults.join());
+      for (const message of messages) {
+        const body = orMalformed(message.body);
+        if (!body) continue;
+        let bytes;
+        try {
+          bytes = encode(message.signature, body);
+        } catch (error) {
+          // Stricter than the decoder: object paths, signatures within values.
+          if (error instanceof MandosError && error.code === 'DBUS_VALUE') continue;
+          throw error;
+        }
+        check(
+          isDeepStrictEqual(decode(message.signature, bytes, true), [...body]),
+          'it is another when encoded',
+        );
+      }
     },
   };
 }

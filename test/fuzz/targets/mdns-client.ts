@@ -21,6 +21,8 @@ export async function prepare(): Promise<Prepared> {
   const { MAX_ADDRESSES, MAX_INSTANCES, ServiceResolver } =
     await import('../../../client-plugin/discovery/service-resolver.js');
   return {
+    // More services, and more addresses of one, than there is room for: five packets of 20.
+    seeds: [Buffer.concat([0, 1, 2, 3, 4].map(part => packetInput(manyServices(part))))],
     fromFile: bytes => packetInput(bytes),
     run(input) {
       let nowMs = 0;
@@ -70,4 +72,30 @@ export async function prepare(): Promise<Prepared> {
       wire.sent.length = 0;
     },
   };
+}
+
+const pointTo = (offset: number) => Buffer.from([0xc0 | (offset >> 8), offset & 0xff]);
+
+/** A response with 20 services on one host, and 20 of its addresses. @param part others than those of other parts */
+function manyServices(part: number): Buffer {
+  const header = Buffer.from([0, 0, 0x84, 0, 0, 0, 0, 60, 0, 0, 0, 0]);
+  const host = Buffer.from('\x04host\x05local\0', 'latin1');
+  let packet = header;
+  const add = (name: Buffer, type: number, data: Buffer) => {
+    const rest = Buffer.from([0, type, 0, 1, 0, 0, 0, 120, data.length >> 8, data.length & 0xff]);
+    const start = packet.length + name.length + rest.length;
+    packet = Buffer.concat([packet, name, rest, data]);
+    return start;
+  };
+  const service = Buffer.from('\x07_mandos\x04_tcp\x05local\0', 'latin1');
+  for (let i = 0; i < 20; i++) {
+    const label = Buffer.from([2, 0x61 + part, 0x61 + i]);
+    const type = i === 0 ? service : pointTo(header.length);
+    const at = add(type, 12, Buffer.concat([label, pointTo(header.length)]));
+    add(pointTo(at), 33, Buffer.concat([Buffer.from([0, 0, 0, 0, 0x12, 0x67]), host]));
+  }
+  for (let i = 0; i < 20; i++) {
+    add(host, 28, Buffer.from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 + part, i]));
+  }
+  return packet;
 }
