@@ -82,9 +82,9 @@ async function awake(site: Site, report: Report): Promise<void> {
   const thief = thieves.get(site);
   if (thief && thief.stdoutBytes.length > 0) report.problems.push('silent got its password after its time');
   const clients = (await site.clients()) ?? {};
-  const asleep = ['web', 'denied'].filter(name => clients[name]?.Enabled === false);
+  const asleep = ['web', 'again', 'approved', 'denied'].filter(name => clients[name]?.Enabled === false);
   if (asleep.length === 0) return;
-  report.notes.push(`${asleep.join(' and ')} answered all along, and expired while the server slept`);
+  report.notes.push('clients that had answered all along expired while the server slept');
   for (const name of asleep) await site.operate('--enable', name);
 }
 
