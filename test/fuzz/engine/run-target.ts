@@ -37,10 +37,10 @@ async function runChild(request: ChildRequest): Promise<ChildReport> {
     ['--max-old-space-size=768', '--enable-source-maps', CHILD, JSON.stringify(request)],
     {
       stdio: ['pipe', 'pipe', 'pipe'],
-      // A core dump goes with the directory.
+      // A core dump goes with the directory, and so does what the target leaves when it is killed.
       cwd: dirname(request.currentFile),
       // Coverage of the tests themselves must not count the child's.
-      env: { ...process.env, NODE_V8_COVERAGE: '' },
+      env: { ...process.env, NODE_V8_COVERAGE: '', TMPDIR: dirname(request.currentFile) },
     },
   );
   let output = '';
