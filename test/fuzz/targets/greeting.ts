@@ -44,7 +44,12 @@ export async function prepare(): Promise<Prepared> {
       nowMs += 3_600_000;
       const pair = new SocketPair();
       const counts = { failed: 0, closed: 0 };
-      const ticket = { failed: () => void counts.failed++, close: () => void counts.closed++ };
+      const ticket = {
+        failed: () => void counts.failed++,
+        close: () => void counts.closed++,
+        waits: () => {},
+        proven: () => {},
+      };
       const closed = new Promise(resolve => {
         void new Connection({ fd: pair.theirs, address: '::1', port: 7 }, poll, service, ticket, resolve);
       });
