@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { copyrightFile } from './copyright.js';
 import type { Package } from './deb.js';
 import { strip } from './deb.js';
@@ -28,6 +28,12 @@ const PROGRAMS = {
 } as const;
 
 /** Started by a program, as a process of its own. */
+/** Of docs/, with their modes. */
+const EXAMPLES = [
+  ['hooks/mandos-notify', 0o755],
+  ['prometheus/alerts.yml', 0o644],
+  ['grafana/mandos.json', 0o644],
+] as const;
 const OTHER_PROGRAMS = ['server/state/writer-process.js', 'server/release/workers/worker-process.js'];
 
 const FOLDERS = ['common', 'server', 'monitor'];
@@ -78,6 +84,10 @@ export async function serverPackage(source: Source): Promise<Package> {
   copy('systemd/mandos.tmpfiles', 'usr/lib/tmpfiles.d/mandos.conf');
   copy('completions/bash/mandos-ctl', 'usr/share/bash-completion/completions/mandos-ctl');
   copy('completions/zsh/_mandos-ctl', 'usr/share/zsh/vendor-completions/_mandos-ctl');
+  const examples = `usr/share/doc/${SERVER_PACKAGE}/examples`;
+  for (const [file, mode] of EXAMPLES)
+    tree.copy(join(root, 'docs', file), `${examples}/${basename(file)}`, mode);
+  tree.copy(join(root, 'docs/sandbox.md'), `usr/share/doc/${SERVER_PACKAGE}/sandbox.md`);
   const where = `${HOME}/node_modules`;
   const copyright = copyrightFile(
     debianFile(source, 'copyright'),

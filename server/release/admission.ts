@@ -3,6 +3,8 @@ import { DueQueue } from '../../common/due-queue.js';
 import type { ServerLimits } from '../config/limits.js';
 import { networkMatcher } from '../config/networks.js';
 import { addressUnit, isOnLink } from './address-unit.js';
+import type { Waiting } from './waiting-room.js';
+import { WaitingRoom } from './waiting-room.js';
 
 /** Failures are counted per minute. */
 const RATE_MS = 60_000;
@@ -14,6 +16,9 @@ const RATE_MS = 60_000;
  * him there are only the limits of connections at once.
  */
 export const FAILED_PEERS_MAX = 16_384;
+
+/** So many are asked for their place for one newcomer; those who prove their key at that moment keep it. */
+const ASKED_FOR_PLACE = 8;
 
 /** Each is worth this part of a permission: sums of fractions of a minute are not exact. */
 const ROUNDING = 0.01;
@@ -29,6 +34,13 @@ export type AdmissionCode =
 
 /** A connection that is served, until it is closed. */
 export interface Ticket {
+  /**
+   * It has proven nothing: from now on it may be asked to give its place to another, when there are no more.
+   * @param giveWay closes it, or says that it has proven its key
+   */
+  waits(giveWay: () => void): void;
+  /** It keeps its place. */
+  proven(): void;
   /** It has failed before a key was proven: garbage, an error of TLS, a time-out. Counts once, and before close(). */
   failed(): void;
   /** It is gone. May be called again. */
@@ -45,7 +57,7 @@ export interface AdmissionCounts {
   readonly connections: number;
   /** Since the start. */
   readonly admitted: number;
-  /** Since the start. */
+  /** Since the start; with `too-many`, those too that were admitted and have given their place to others. */
   readonly refused: Readonly<Record<AdmissionCode, number>>;
 }
 
@@ -81,6 +93,7 @@ export class Admission {
   /** Those without connections. */
   readonly #failedPeers = new DueQueue<PeerRecord>();
   #failedPeersCount = 0;
+  readonly #waitingRoom = new WaitingRoom<PeerRecord>();
   readonly #isAllowed = cachedMatcher();
   readonly #isDenied = cachedMatcher();
   #connections = 0;
@@ -119,10 +132,11 @@ export class Admission {
       const reason = `${unit} has ${counted(peer.connections, 'connection')} (max_connections_per_address)`;
       return this.#refuse('too-many-from-address', reason);
     }
-    if (this.#connections >= maxConnections) {
+    if (this.#connections >= maxConnections && !this.#makeRoom(peer, maxConnections)) {
       return this.#refuse('too-many', `there are ${this.#connections} already (max_connections)`);
     }
-    return { kind: 'admitted', ticket: this.#open(peer ?? this.#addPeer(unit)) };
+    // Looked up again: who was innocent may have been forgotten while room was made.
+    return { kind: 'admitted', ticket: this.#open(this.#peers.get(unit) ?? this.#addPeer(unit)) };
   }
 
   counts(): AdmissionCounts {
@@ -137,6 +151,20 @@ export class Admission {
   #refuse(code: AdmissionCode, reason: string): Admitted {
     this.#refused[code]++;
     return { kind: 'refused', code, reason };
+  }
+
+  /** Whether one who has proven nothing has given its place to one of this peer. */
+  #makeRoom(peer: PeerRecord | undefined, maxConnections: number): boolean {
+    const own = peer ? this.#waitingRoom.count(peer) : 0;
+    for (let i = 0; i < ASKED_FOR_PLACE; i++) {
+      const one = this.#waitingRoom.next(own, this.#nowMs());
+      if (!one) return false;
+      one.giveWay();
+      if (this.#connections >= maxConnections) continue;
+      this.#refused['too-many']++;
+      return true;
+    }
+    return false;
   }
 
   #hasPermission({ innocentMs }: PeerRecord, { maxFailedHandshakes }: AdmissionLimits): boolean {
@@ -160,12 +188,24 @@ export class Admission {
     this.#admitted++;
     let hasFailed = false;
     let isClosed = false;
+    let waiting: Waiting | undefined;
+    const proven = () => {
+      if (waiting) this.#waitingRoom.delete(peer, waiting);
+      waiting = undefined;
+    };
     return {
+      waits: giveWay => {
+        if (waiting || isClosed) return;
+        waiting = { sinceMs: this.#nowMs(), giveWay };
+        this.#waitingRoom.add(peer, waiting);
+      },
+      proven,
       failed: () => {
         if (!hasFailed && !isClosed) this.#countFailure(peer);
         hasFailed = true;
       },
       close: () => {
+        proven();
         if (!isClosed) this.#close(peer);
         isClosed = true;
       },

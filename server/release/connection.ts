@@ -14,7 +14,7 @@ import type { Peer } from '../client/events.js';
 import type { ServerLimits } from '../config/limits.js';
 import { MAX_GREETING_LIMIT_BYTES } from '../config/limits.js';
 import type { Ticket } from './admission.js';
-import type { RefusalLog } from './refusal-log.js';
+import type { RefusalLog, StrangerKind } from './refusal-log.js';
 
 /** How much one connection may ask for. */
 export type ConnectionLimits = Pick<
@@ -104,6 +104,7 @@ export class Connection {
       () => this.#fail(`no greeting after ${greetingTimeoutMs / 1000} s`),
       greetingTimeoutMs,
     );
+    ticket.waits(() => this.#giveWay());
     poll.add(socket.fd, EPOLLIN, () => this.#advance());
   }
 
@@ -163,6 +164,7 @@ export class Connection {
     if (step instanceof TlsError) return this.#fail(describeError(step));
     if (step !== 'done') return this.#await(step);
     clearTimeout(this.#timer);
+    this.#ticket.proven();
     const keyId = this.#session?.peerKeyId ?? '';
     this.#debug(`handshake complete, key ID ${keyId.toUpperCase()}`);
     this.#phase = 'asking';
@@ -194,6 +196,7 @@ export class Connection {
       else {
         // Keys cost nothing to make.
         this.#ticket.failed();
+        this.#ticket.waits(() => this.#giveWay());
         refusals.stranger('unknown-key', this.#peer.address, line);
       }
       this.#sayGoodbye();
@@ -244,17 +247,25 @@ export class Connection {
     this.#service.log.warning(`${this.#client}: secret could not be sent to ${this.#name}: ${reason}`);
   }
 
+  /** Another wants the place. What has arrived is looked at first: who is slow may be this server. */
+  #giveWay(): void {
+    this.#advance();
+    if (this.#phase === 'greeting' || this.#phase === 'handshake') {
+      this.#fail('it has given its place to another (max_connections)', 'too-many');
+    } else if (this.#phase === 'closing') this.#close();
+  }
+
   /** It has failed before a key was proven. */
-  #fail(reason: string): void {
-    this.#refused(reason);
+  #fail(reason: string, kind: StrangerKind = 'failed'): void {
+    this.#refused(reason, kind);
     this.#ticket.failed();
     // With bytes that nobody has read, a close would be a reset to the peer.
     if (this.#phase === 'greeting') receiveBytes(this.#fd, ignored);
     this.#close();
   }
 
-  #refused(reason: string): void {
-    this.#service.refusals.stranger('failed', this.#peer.address, `refused ${this.#name}: ${reason}`);
+  #refused(reason: string, kind: StrangerKind = 'failed'): void {
+    this.#service.refusals.stranger(kind, this.#peer.address, `refused ${this.#name}: ${reason}`);
   }
 
   #close(): void {

@@ -1,7 +1,6 @@
 import {
   closeSync,
   constants,
-  existsSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -68,11 +67,19 @@ async function lock(directory: string, fd: number): Promise<void> {
   while (!tryLockFile(fd)) {
     // None while the other is about to write it.
     const [pid] = /^\d+/.exec(readFileSync(`/proc/self/fd/${fd}`, 'latin1')) ?? [];
-    const isAlive = pid !== undefined && existsSync(`/proc/${pid}`);
-    if (isAlive) throw inUse(directory, pid);
+    if (pid !== undefined && isAlive(Number(pid))) throw inUse(directory, pid);
     if (performance.now() >= untilMs)
       throw pid === undefined ? inUse(directory, pid) : stillWriting(directory, pid);
     await new Promise(resolve => setTimeout(resolve, RETRY_MS));
+  }
+}
+
+/** Also of a process that a sandbox hides in /proc. */
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

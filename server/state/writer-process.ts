@@ -11,7 +11,7 @@ import {
 import { dirname, join } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import type { RootDatabase } from 'lmdb';
-import { forbidDumps } from '../../common/libc-process.js';
+import { forbidDumps, setCapabilities } from '../../common/libc-process.js';
 import { identityOf, identityOfOpen } from './file-identity.js';
 import type { Entry } from './lmdb-file.js';
 import { readEntries } from './lmdb-file.js';
@@ -51,6 +51,8 @@ let database: Database | undefined;
 let held: HeldFile | undefined;
 
 // What is written here are secrets, and checkers run as the same user.
+// It needs no right of the server's.
+setCapabilities(0, 0);
 forbidDumps();
 process.umask(0o077);
 

@@ -102,7 +102,7 @@ test('modules are there as far as programs need them, with their licences', NEED
   }
   const used = paths.flatMap(path => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\/$/.exec(path)?.[1] ?? []);
   const modules = used.filter(name => !/^@[^/]+$/.test(name));
-  for (const name of ['koffi', 'lmdb', 'multicast-dns', 'openpgp', 'blessed'])
+  for (const name of ['koffi', 'lmdb', 'multicast-dns', 'openpgp', 'blessed', 'prom-client'])
     assert.ok(modules.includes(name), name);
   const copyright = execFileSync(
     'sh',
