@@ -47,10 +47,14 @@ while True:
 
 const hogs = new WeakMap<Site, Child>();
 
-/** As the server's own user: root in a container may not do it. */
-async function limit(site: Site, what: string): Promise<void> {
+/** Runs a program as the server's own user: root in a container may not change the limits of others. */
+async function asServer(command: readonly string[]): Promise<{ stdout: string }> {
   const user = ['--reuid=_mandos', '--regid=_mandos', '--clear-groups'];
-  await execute('setpriv', [...user, 'prlimit', `--pid=${site.mandos.pid}`, what]);
+  return await execute('setpriv', [...user, ...command]);
+}
+
+async function limit(site: Site, what: string): Promise<void> {
+  await asServer(['prlimit', `--pid=${site.mandos.pid}`, what]);
 }
 
 function writerOf(site: Site): number | undefined {
@@ -142,6 +146,10 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     name: 'the server may start no processes',
     holdMs: 15_000,
     apply: site => limit(site, '--nproc=1:'),
-    undo: site => limit(site, '--nproc=unlimited:'),
+    undo: async site => {
+      const args = [`--pid=${site.mandos.pid}`, '--nproc', '--output=HARD', '--noheadings'];
+      const { stdout } = await asServer(['prlimit', ...args]);
+      await limit(site, `--nproc=${stdout.trim()}:`);
+    },
   },
 ];
