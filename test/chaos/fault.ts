@@ -89,7 +89,7 @@ export async function endure(
   await withinLimit(() => site.clients(), RECOVERY_LIMIT_MS, 'clients on D-Bus');
   const problem = (text: string) => void report.problems.push(text);
   for (const args of DECISIONS) {
-    // The original keeps no approvals, and has been seen to lock up after one.
+    // The original keeps no approvals, and hung more often in runs with one.
     if (program === 'original' && args[0] === '--approve') continue;
     const { status, stderr } = await site.operate(...args);
     if (status !== 0) throw new Error(`${args.join(' ')}: status ${status}: ${stderr}`);

@@ -6,7 +6,7 @@ const HOUR_SECONDS = 3_600;
 const step = (name: string, seconds: number): Fault => ({
   name: `the server's clock is set ${name}`,
   hasClock: true,
-  // Each connection is a process in the original, and hangs there with libfaketime.
+  // Under libfaketime the original leaves most clients waiting for ever.
   programs: ['ours'],
   holdMs: 8_000,
   apply: site => Promise.resolve(site.setClock(`${seconds < 0 ? '' : '+'}${seconds}`)),
