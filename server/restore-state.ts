@@ -12,8 +12,8 @@ import { describeIgnored, describeRestored } from './restore-report.js';
 import type { StateStore } from './state/store.js';
 import { digest, FILE_NAME } from './state/store.js';
 
-/** Milliseconds: at two hundred writes a second a fleet boots as fast as at more, and no machine notices the wait. */
-const GATHER_MS = 5;
+/** Milliseconds: at a hundred writes a second a fleet boots as fast as at more, and no machine notices the wait. */
+const GATHER_MS = 10;
 
 /**
  * For a start without a state: whether there is one to be taken over. Who was disabled there would be enabled, and a

@@ -1,5 +1,6 @@
 import type { CheckOutcome, Client } from './client.js';
 import { isExpired } from './client.js';
+import { withChanges } from './with-changes.js';
 
 /**
  * Moves on to the next tick of the checks that lies ahead.
@@ -9,23 +10,22 @@ export function tick(client: Client, nowMs: number): Client {
   const { nextCheckMs, unchecked, settings } = client;
   if (nextCheckMs === undefined || nextCheckMs > nowMs) return client;
   const missed = Math.floor((nowMs - nextCheckMs) / settings.intervalMs);
-  return {
-    ...client,
+  return withChanges(client, {
     nextCheckMs: nextCheckMs + (missed + 1) * settings.intervalMs,
     checking: true,
     unchecked: false,
     expiresMs: unchecked ? nowMs + settings.intervalMs : client.expiresMs,
-  };
+  });
 }
 
 /** Begins a check out of turn, of a disabled client too; the next tick stays where it is. */
 export function startCheck(client: Client): Client {
-  return client.checking ? client : { ...client, checking: true };
+  return client.checking ? client : withChanges(client, { checking: true });
 }
 
 /** Gives up the check under way: it counts neither as a success nor as a failure. */
 export function stopCheck(client: Client): Client {
-  return client.checking ? { ...client, checking: false } : client;
+  return client.checking ? withChanges(client, { checking: false }) : client;
 }
 
 /**
@@ -35,13 +35,13 @@ export function stopCheck(client: Client): Client {
 export function endCheck(client: Client, outcome: CheckOutcome, nowMs: number): Client {
   if (!client.checking) return client;
   if (isExpired(client, nowMs)) return stopCheck(client);
-  const ended = { ...client, checking: false, lastCheck: outcome };
+  const ended = withChanges(client, { checking: false, lastCheck: outcome });
   return isSuccess(outcome) ? confirm(ended, nowMs) : ended;
 }
 
 /** Somebody else vouches for the client, as if a check had succeeded now. */
 export function checkedOk(client: Client, nowMs: number): Client {
-  return confirm({ ...client, lastCheck: { kind: 'exited', status: 0 } }, nowMs);
+  return confirm(withChanges(client, { lastCheck: { kind: 'exited', status: 0 } }), nowMs);
 }
 
 /** Whether the machine has answered. */
@@ -51,7 +51,7 @@ export function isSuccess(outcome: CheckOutcome | undefined): boolean {
 
 /** One that is disabled stays so, and one whose time is up will be. */
 function confirm(client: Client, nowMs: number): Client {
-  const seen = { ...client, lastCheckedOkMs: nowMs };
+  const seen = withChanges(client, { lastCheckedOkMs: nowMs });
   if (!client.enabled || isExpired(client, nowMs)) return seen;
-  return { ...seen, unchecked: false, expiresMs: nowMs + client.settings.timeoutMs };
+  return withChanges(seen, { unchecked: false, expiresMs: nowMs + client.settings.timeoutMs });
 }

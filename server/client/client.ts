@@ -1,4 +1,5 @@
 import type { ClientSettings } from './settings.js';
+import { withChanges } from './with-changes.js';
 
 /** How a check ended: with an exit status, or by a signal (its number). */
 export type CheckOutcome =
@@ -79,14 +80,13 @@ export function createClient(settings: ClientSettings, nowMs: number, random: nu
 export function start(client: Client, nowMs: number, random: number): Client {
   const { intervalMs } = client.settings;
   const firstCheckMs = nowMs + intervalMs * random;
-  return {
-    ...client,
+  return withChanges(client, {
     enabled: true,
     lastEnabledMs: client.lastEnabledMs ?? nowMs,
     expiresMs: firstCheckMs + intervalMs,
     nextCheckMs: firstCheckMs,
     unchecked: true,
-  };
+  });
 }
 
 /** Whether a client's time is up, be it that nobody has noticed yet. */
@@ -101,21 +101,25 @@ export function isExpired({ expiresMs }: Client, nowMs: number): boolean {
 export function enable(client: Client, nowMs: number): Client {
   if (client.enabled) return client;
   const { intervalMs } = client.settings;
-  return {
-    ...client,
+  return withChanges(client, {
     enabled: true,
     lastEnabledMs: nowMs,
     expiresMs: nowMs + 2 * intervalMs,
     nextCheckMs: nowMs + intervalMs,
     unchecked: false,
     releasesSinceEnabled: 0,
-  };
+  });
 }
 
 /** Takes an enabled client out of service; its checker, if one runs, counts no more. */
 export function disable(client: Client): Client {
   if (!client.enabled) return client;
-  return { ...client, enabled: false, expiresMs: undefined, nextCheckMs: undefined, checking: false };
+  return withChanges(client, {
+    enabled: false,
+    expiresMs: undefined,
+    nextCheckMs: undefined,
+    checking: false,
+  });
 }
 
 /** Disables a client whose time is up. */

@@ -6,6 +6,7 @@ import type { Change, Step } from './plan.js';
 import { nameOf, nextOf, Plan } from './plan.js';
 import type { Registry, Transition } from './registry.js';
 import type { ClientStore, StoreBatch } from './store.js';
+import { withChanges } from './with-changes.js';
 
 export type { Change };
 
@@ -260,7 +261,7 @@ export class Ledger {
     }
     const next = change.transition(before);
     const isDenied = next.approval !== before.approval && next.approval?.granted === false;
-    if (isDenied) this.#hold(change, before, client => ({ ...client, approval: next.approval }));
+    if (isDenied) this.#hold(change, before, client => withChanges(client, { approval: next.approval }));
     if (before.enabled && !next.enabled) this.#hold(change, before, disable);
   }
 

@@ -70,12 +70,12 @@ export function decideRelease(
 
 /**
  * What of the client's own limits stands in the way of a release, and no approval clears away either.
- * @param minuteOfWeek local time, in minutes since Monday 00:00
+ * @param minuteOfWeek local time, in minutes since Monday 00:00; only asked for when there is a window
  * @param taken releases since the client was enabled, without this one
  */
-export function findLimit(client: Client, minuteOfWeek: number, taken: number): Refusal | undefined {
+export function findLimit(client: Client, minuteOfWeek: () => number, taken: number): Refusal | undefined {
   const { name, maxReleases, releaseWindow } = client.settings;
-  const isOpen = releaseWindowAt(releaseWindow, minuteOfWeek);
+  const isOpen = releaseWindow === '' || releaseWindowAt(releaseWindow, minuteOfWeek());
   if (isOpen !== true) {
     const reason = `client ${name} is outside its release_window, which begins again ${isOpen.nextBegin}`;
     return refuse(client, 'outside-window', reason);

@@ -47,7 +47,7 @@ export interface RequestEffects {
   /** @returns cancels it */
   after(delayMs: number, run: () => void): () => void;
   /** Local time, in minutes since Monday 00:00. */
-  minuteOfWeek(): number;
+  readonly minuteOfWeek: () => number;
   /**
    * Runs a client's checker now, whatever becomes of its checks.
    * @returns how it ended; never rejects, and settles in a time that is bounded
@@ -181,7 +181,7 @@ export class Requests {
   }
 
   #findLimit(client: Client): Refusal | undefined {
-    return findLimit(client, this.#effects.minuteOfWeek(), this.#places.taken(client));
+    return findLimit(client, this.#effects.minuteOfWeek, this.#places.taken(client));
   }
 
   /** Asks the client's checker at once; what it says is heard whatever has become of the request meanwhile. */
@@ -283,7 +283,7 @@ export class Requests {
       this.#refusalOf(next, keyId) ??
       this.#foreseenDenial(request, client) ??
       // Of those that are counted, one is its own.
-      (next && findLimit(next, this.#effects.minuteOfWeek(), next.releasesSinceEnabled - 1));
+      (next && findLimit(next, this.#effects.minuteOfWeek, next.releasesSinceEnabled - 1));
     if (refusal || !client) {
       this.#refuse(request, refusal ?? unknown(keyId));
       return;
