@@ -30,11 +30,23 @@ const CODED = new Set(['MandosError', 'TlsError', 'ServerUnavailable', 'DbusFaul
 /** In capitals, or the name of a D-Bus error. */
 const CODE = /^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*|[A-Z][a-z]+(?:[A-Z][a-z]+)*)$/;
 /** Fields that carry a text for people to where it is said. */
-const TEXT_FIELDS = new Set(['message', 'problem', 'reason', 'why']);
+const TEXT_FIELDS = new Set(['message', 'problem', 'problems', 'reason', 'why']);
 /** Functions that hand on their argument. */
 const TRANSPARENT = new Set(['printable', 'String', 'resolve', 'withCommentHint', 'flat', 'filter']);
 /** Methods of this name are not taken for one of ours where the object is not known. */
-const COMMON_NAMES = new Set(['add', 'set', 'get', 'write', 'end', 'close', 'push', 'then', 'map', 'error', 'has']);
+const COMMON_NAMES = new Set([
+  'add',
+  'set',
+  'get',
+  'write',
+  'end',
+  'close',
+  'push',
+  'then',
+  'map',
+  'error',
+  'has',
+]);
 
 /** Shorter parts are understood where they stand. */
 const PART_WORDS = 3;
@@ -78,8 +90,10 @@ class Extraction {
   }
 
   run(): Extracted {
-    for (const source of this.#sources) walk(source.tree, (node, above) => this.#index(node, [...above], source));
-    for (const source of this.#sources) walk(source.tree, (node, above) => this.#begin(node, [...above], source));
+    for (const source of this.#sources)
+      walk(source.tree, (node, above) => this.#index(node, [...above], source));
+    for (const source of this.#sources)
+      walk(source.tree, (node, above) => this.#begin(node, [...above], source));
     return { messages: [...this.#messages.values()], codes: this.#allCodes };
   }
 
@@ -132,7 +146,9 @@ class Extraction {
     } else if (node.type === 'Property' && TEXT_FIELDS.has(nameOf(child(node, 'key')))) {
       const object = above.at(-1);
       if (object?.type !== 'ObjectExpression') return;
-      const isFault = children(object, 'properties').some(({ key }) => isNode(key) && nameOf(key) === 'severity');
+      const isFault = children(object, 'properties').some(
+        ({ key }) => isNode(key) && nameOf(key) === 'severity',
+      );
       this.#follow(child(node, 'value'), isFault ? 'fault' : 'reason', place);
     }
   }
@@ -149,7 +165,10 @@ class Extraction {
   #codes(node: Node | undefined, place: Place): string[] {
     if (node?.type === 'Literal') return [String(node['value'])];
     if (node?.type === 'ConditionalExpression') {
-      return [...this.#codes(child(node, 'consequent'), place), ...this.#codes(child(node, 'alternate'), place)];
+      return [
+        ...this.#codes(child(node, 'consequent'), place),
+        ...this.#codes(child(node, 'alternate'), place),
+      ];
     }
     const found = node?.type === 'Identifier' ? this.#parameter(nameOf(node), place) : undefined;
     if (!found) return ['reason'];
@@ -207,11 +226,13 @@ class Extraction {
   #followCall(node: Node, use: Use, place: Place): void {
     const name = calleeName(node);
     const args = children(node, 'arguments');
-    if (TRANSPARENT.has(name)) return this.#follow(args[0] ?? child(child(node, 'callee'), 'object'), use, place);
+    if (TRANSPARENT.has(name))
+      return this.#follow(args[0] ?? child(child(node, 'callee'), 'object'), use, place);
     if (name === 'map' || name === 'flatMap' || name === 'from') {
       const callback = args.at(-1);
       if (callback && isFunction(callback)) this.#followReturns(callback, use, place);
-      else for (const fn of this.#functionsNamed(nameOf(callback), place)) this.#followReturns(fn.node, use, fn);
+      else
+        for (const fn of this.#functionsNamed(nameOf(callback), place)) this.#followReturns(fn.node, use, fn);
       return;
     }
     for (const fn of this.#functionsCalled(node, place)) this.#followReturns(fn.node, use, fn);
@@ -225,7 +246,8 @@ class Extraction {
     walk(body, (node, above) => {
       if (above.some(isFunction) || isFunction(node)) return;
       const isResult = node.type === 'ReturnStatement' || node.type === 'YieldExpression';
-      if (isResult) this.#follow(child(node, 'argument'), use, { ...within, above: [...within.above, ...above] });
+      if (isResult)
+        this.#follow(child(node, 'argument'), use, { ...within, above: [...within.above, ...above] });
     });
   }
 
@@ -244,10 +266,17 @@ class Extraction {
     }
     const scope = place.above.findLast(node => isFunction(node) && declares(node, name)) ?? place.source.tree;
     walk(scope, (node, above) => {
-      const at = { ...place, above: scope === place.source.tree ? above.slice() : [...place.above, ...above] };
+      const at = {
+        ...place,
+        above: scope === place.source.tree ? above.slice() : [...place.above, ...above],
+      };
       if (node.type === 'VariableDeclarator' && nameOf(child(node, 'id')) === name) {
         const loop = above.at(-2);
-        this.#follow(child(node, 'init') ?? (loop?.type === 'ForOfStatement' ? child(loop, 'right') : undefined), use, at);
+        this.#follow(
+          child(node, 'init') ?? (loop?.type === 'ForOfStatement' ? child(loop, 'right') : undefined),
+          use,
+          at,
+        );
       } else if (node.type === 'AssignmentExpression' && nameOf(child(node, 'left')) === name) {
         this.#follow(child(node, 'right'), use, at);
       } else if (node.type === 'CallExpression' && calleeName(node) === 'push') {
@@ -262,7 +291,9 @@ class Extraction {
     for (const node of place.above.toReversed()) {
       if (!isFunction(node)) continue;
       const parameters = children(node, 'params');
-      const index = parameters.findIndex(each => nameOf(each) === name || nameOf(child(each, 'left')) === name);
+      const index = parameters.findIndex(
+        each => nameOf(each) === name || nameOf(child(each, 'left')) === name,
+      );
       const fn = this.#byNode.get(node);
       if (index >= 0 && fn) return { fn, index, fallback: child(parameters[index], 'right') };
       if (declares(node, name)) return undefined;
@@ -272,7 +303,9 @@ class Extraction {
 
   #callsOf(fn: Fn): (Place & { readonly node: Node })[] {
     if (fn.name === '') return this.#callsOfCallback(fn);
-    return (this.#calls.get(fn.name) ?? []).filter(call => this.#functionsCalled(call.node, call).includes(fn));
+    return (this.#calls.get(fn.name) ?? []).filter(call =>
+      this.#functionsCalled(call.node, call).includes(fn),
+    );
   }
 
   /** A function without a name that is handed to another, which calls it by the name of its parameter. */
@@ -280,11 +313,13 @@ class Extraction {
     const taker = fn.above.at(-1);
     if (taker?.type !== 'CallExpression') return [];
     const index = children(taker, 'arguments').indexOf(fn.node);
-    return this.#functionsCalled(taker, { source: fn.source, above: fn.above.slice(0, -1) }).flatMap(called => {
-      const name = nameOf(children(called.node, 'params')[index]);
-      const calls = this.#calls.get(name) ?? [];
-      return calls.filter(call => name !== '' && this.#parameter(name, call)?.fn === called);
-    });
+    return this.#functionsCalled(taker, { source: fn.source, above: fn.above.slice(0, -1) }).flatMap(
+      called => {
+        const name = nameOf(children(called.node, 'params')[index]);
+        const calls = this.#calls.get(name) ?? [];
+        return calls.filter(call => name !== '' && this.#parameter(name, call)?.fn === called);
+      },
+    );
   }
 
   /** In the same file, else where it is imported from; a method of another object, by its name. */
@@ -343,7 +378,7 @@ function logLevel(call: Node): string | undefined {
   const object = child(callee, 'object');
   const last = object?.type === 'MemberExpression' ? child(object, 'property') : object;
   const whose = last?.type === 'CallExpression' ? calleeName(last) : nameOf(last);
-  return /^#?log$/i.test(whose) ? name : undefined;
+  return name === 'critical' || name === 'warning' || /^#?log$/i.test(whose) ? name : undefined;
 }
 
 function declares(fn: Node, name: string): boolean {
@@ -364,7 +399,9 @@ function hasWords(text: string): boolean {
 function textsOf(node: Node): string[] {
   if (node.type === 'Literal') return [typeof node['value'] === 'string' ? node['value'] : '…'];
   if (node.type === 'ConditionalExpression') {
-    const texts = [child(node, 'consequent'), child(node, 'alternate')].flatMap(each => (each ? textsOf(each) : []));
+    const texts = [child(node, 'consequent'), child(node, 'alternate')].flatMap(each =>
+      each ? textsOf(each) : [],
+    );
     return texts.includes('') || texts.includes('…') ? ['…'] : texts;
   }
   if (node.type === 'BinaryExpression' && node['operator'] === '+') {
@@ -374,7 +411,9 @@ function textsOf(node: Node): string[] {
   if (node.type !== 'TemplateLiteral') return ['…'];
   const quasis = children(node, 'quasis').map(quasi => (quasi['value'] as { cooked: string }).cooked);
   const parts = children(node, 'expressions').map(textsOf);
-  return quasis.slice(1).reduce((texts, quasi, i) => joined(joined(texts, parts[i] ?? ['…']), [quasi]), [quasis[0] ?? '']);
+  return quasis
+    .slice(1)
+    .reduce((texts, quasi, i) => joined(joined(texts, parts[i] ?? ['…']), [quasi]), [quasis[0] ?? '']);
 }
 
 function joined(heads: readonly string[], tails: readonly string[]): string[] {
