@@ -23,6 +23,7 @@ const RECOVERY_LOOK_MS = 200;
 /** Honest clients before an attack, so that what grows once has grown, and after it. */
 const BEFORE = 40;
 const AFTER = 20;
+const CALM_RATE = 100;
 
 export interface Measure {
   /** How long honest clients ask while the attack is under way. */
@@ -62,7 +63,7 @@ export async function endure(
   const site = await Site.open(t, { ...options, mandosConf: attack.mandosConf ?? '' });
   const { child } = site.server;
   const { pid } = child;
-  await site.ask(BEFORE, 0);
+  await site.ask(BEFORE, CALM_RATE);
   const before = { mb: memoryMb(pid), descriptors: descriptors(pid), processes: processes(pid) };
   const audited = site.auditRecords;
   const logged = child.output.length;
@@ -77,7 +78,7 @@ export async function endure(
     () => undefined,
   );
   const recoverySeconds = await recover(pid, before);
-  const afterwards = await site.ask(AFTER, 0);
+  const afterwards = await site.ask(AFTER, CALM_RATE);
   const lines = child.output.slice(logged).split('\n').length - 1;
   const sent = child.output.slice(logged).match(/secret sent to/g)?.length ?? 0;
   const report = {

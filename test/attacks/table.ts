@@ -6,7 +6,7 @@ const HEAD = [
   'attack',
   'server',
   'connections a second',
-  'honest clients served',
+  'honest clients served; at the first try',
   'p50 / p99 / max ms',
   'CPU',
   'memory MB: before, peak, after',
@@ -18,8 +18,15 @@ const HEAD = [
 
 /** A table in Markdown, a row for each attack on each server. */
 export function table(reports: readonly Report[]): string {
-  const rows = [HEAD, HEAD.map(() => '---'), ...reports.map(cells)];
-  return rows.map(row => `| ${row.join(' | ')} |\n`).join('');
+  return [line(HEAD), line(HEAD.map(() => '---')), ...reports.map(row)].join('');
+}
+
+export function row(report: Report): string {
+  return line(cells(report));
+}
+
+function line(words: readonly string[]): string {
+  return `| ${words.join(' | ')} |\n`;
 }
 
 function cells(report: Report): string[] {
@@ -29,7 +36,7 @@ function cells(report: Report): string[] {
     report.attack,
     program === 'original' ? 'Mandos 1.8.16' : `mandos-ts${workers > 1 ? `, ${workers} workers` : ''}`,
     spoils ? String(Math.round(spoils.attempts / spoils.seconds)) : '',
-    `${served.ok} of ${report.asked}`,
+    `${served.ok} of ${report.asked}; ${served.first}`,
     served.ok > 0 ? times : '',
     `${report.cpuPercent} %`,
     `${memoryMb.before}, ${memoryMb.peak}, ${memoryMb.after}`,

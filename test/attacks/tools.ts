@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { buildProgram } from '../bench/native.js';
 
 const SOURCES = join(import.meta.dirname, '../../../test/attacks/tools');
-const NAMES = ['flood', 'impostor', 'syn-flood'] as const;
+const NAMES = ['flood', 'impostor', 'syn-flood', 'honest'] as const;
 
-/** Programs by name; `load` is the fleet of honest clients of the benchmarks. */
-export type Tools = Readonly<Record<(typeof NAMES)[number] | 'load', string>>;
+/** Programs by name. */
+export type Tools = Readonly<Record<(typeof NAMES)[number], string>>;
 
 /** Builds the attackers, and the honest clients, in a directory. */
 export async function buildTools(directory: string): Promise<Tools> {
@@ -17,6 +16,5 @@ export async function buildTools(directory: string): Promise<Tools> {
     await promisify(execFile)('gcc', ['-O2', '-o', program, source, '-lgnutls', '-lpthread']);
     return [name, program] as const;
   });
-  const [programs, load] = await Promise.all([Promise.all(built), buildProgram('load', directory)]);
-  return { ...(Object.fromEntries(programs) as Tools), load };
+  return Object.fromEntries(await Promise.all(built)) as Tools;
 }

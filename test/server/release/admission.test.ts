@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { DEFAULT_LIMITS } from '../../../server/config/limits.js';
 import type { AdmissionLimits, Ticket } from '../../../server/release/admission.js';
 import { Admission, FAILED_PEERS_MAX } from '../../../server/release/admission.js';
+import { ALONE_KEEPS_MS } from '../../../server/release/waiting-room.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -89,6 +90,82 @@ test('no more connections at once than that, in all', () => {
   assert.equal(door.knock('192.0.2.4'), 'too-many', 'a place is given back once');
   door.set({ maxConnections: 3 });
   assert.equal(door.knock('192.0.2.4'), 'admitted', 'a new limit is in effect at once');
+});
+
+test('when all places are taken, the oldest of the peer that has most of them gives its place to another', () => {
+  const door = new Door({ maxConnections: 6 });
+  const gone: string[] = [];
+  const wait = (name: string, address: string) => {
+    const ticket = door.enter(address);
+    ticket.waits(() => {
+      gone.push(name);
+      ticket.failed();
+      ticket.close();
+    });
+    return ticket;
+  };
+  wait('greedy 1', '192.0.2.1').proven();
+  for (const name of ['greedy 2', 'greedy 3', 'greedy 4']) wait(name, '192.0.2.1');
+  wait('other 1', '192.0.2.2');
+  wait('other 2', '192.0.2.2');
+  wait('newcomer 1', '192.0.2.3');
+  assert.deepEqual(gone, ['greedy 2'], 'and not who has proven a key');
+  wait('newcomer 2', '192.0.2.4');
+  assert.deepEqual(gone, ['greedy 2', 'other 1'], 'of those who have as many, who has had them for longer');
+  assert.equal(door.knock('192.0.2.1'), 'too-many', 'nobody makes room for one who has as many');
+  assert.equal(door.admission.counts().connections, 6);
+  assert.equal(
+    door.admission.counts().refused['too-many'],
+    3,
+    'two that had to go, and one that was not let in',
+  );
+});
+
+test('who has the only place of its peer keeps it for a second', () => {
+  const door = new Door({ maxConnections: 2 });
+  const gone: string[] = [];
+  for (const address of ['192.0.2.1', '192.0.2.2']) {
+    const ticket = door.enter(address);
+    ticket.waits(() => {
+      gone.push(address);
+      ticket.close();
+    });
+    door.nowMs += ALONE_KEEPS_MS / 2;
+  }
+  door.nowMs -= 1;
+  assert.equal(door.knock('192.0.2.3'), 'too-many');
+  door.nowMs += 1;
+  assert.equal(door.knock('192.0.2.3'), 'admitted');
+  assert.deepEqual(gone, ['192.0.2.1']);
+});
+
+test('who proves its key when it is to go keeps its place, and another is asked', () => {
+  const door = new Door({ maxConnections: 4 });
+  const asked: string[] = [];
+  const tickets = ['a', 'b', 'c', 'd'].map(name => ({ name, ticket: door.enter('192.0.2.1') }));
+  for (const { name, ticket } of tickets) {
+    ticket.waits(() => {
+      asked.push(name);
+      if (name === 'c') ticket.close();
+      else ticket.proven();
+    });
+  }
+  assert.equal(door.knock('192.0.2.2'), 'admitted');
+  assert.deepEqual(asked, ['a', 'b', 'c']);
+});
+
+test('a newcomer whose failures are forgiven while room is made is counted once', () => {
+  const door = new Door({ maxConnections: 2, maxFailedHandshakes: 60 });
+  assert.equal(door.fail('192.0.2.9', 1), 1);
+  for (let i = 0; i < 2; i++) {
+    const ticket = door.enter('192.0.2.1');
+    ticket.waits(() => ticket.close());
+  }
+  door.nowMs += MINUTE;
+  door.enter('192.0.2.9').close();
+  assert.equal(door.admission.remembered, 1);
+  assert.equal(door.fail('192.0.2.9', 2), 2);
+  assert.equal(door.admission.remembered, 2);
 });
 
 test('no more connections at once than that from one peer', () => {
