@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # npm run test:chaos: everything that a server lives on breaks, a fault at a time, and is put right again; this project's
-# programs and the original's, in network namespaces. As root, on Debian 12 or later; half an hour. `npm test` has a few.
+# programs and the original's, in network namespaces. As root, on Debian 12 or later; an hour. `npm test` has a few.
 #   npm run test:chaos                  all faults; results in dist/chaos.jsonl, a line each, and dist/chaos.md
 #   npm run test:chaos -- disk D-Bus    those with one of these in their name
 #   npm run test:chaos -- --ours        this project's programs only; or --original
