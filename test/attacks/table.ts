@@ -40,7 +40,7 @@ function cells(report: Report): string[] {
     served.ok > 0 ? times : '',
     `${report.cpuPercent} %`,
     `${memoryMb.before}, ${memoryMb.peak}, ${memoryMb.after}`,
-    String(report.logLines),
+    program === 'ours' ? String(report.logLines) : '',
     program === 'ours' ? String(report.auditRecords) : '',
     String(report.recoverySeconds ?? 'never'),
     report.problems.join('; ').replaceAll('|', '/'),
@@ -51,5 +51,5 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const lines = readFileSync(process.argv[2] ?? '', 'utf8')
     .trim()
     .split('\n');
-  process.stdout.write(table(lines.map(line => JSON.parse(line) as Report)));
+  process.stdout.write(table(lines.map(text => JSON.parse(text) as Report)));
 }
