@@ -62,13 +62,28 @@ export function openConnection(
   // A bus reads on after BEGIN without our having heard its OK; when it refuses, it closes the connection.
   const user = Buffer.from(String(process.geteuid?.())).toString('hex');
   socket.write(`\0AUTH EXTERNAL ${user}\r\nBEGIN\r\n`);
+  let isGathering = false;
+  const write = () => {
+    isGathering = false;
+    socket.uncork();
+  };
   return {
+    // What is sent in one turn goes in one system call: a release alone is told of by five signals.
     send(message) {
       if (socket.writableLength > UNSENT_LIMIT_BYTES) end('the bus does not read');
-      for (const part of message) if (!socket.destroyed) socket.write(part);
+      if (socket.destroyed) return;
+      if (!isGathering) {
+        isGathering = true;
+        socket.cork();
+        process.nextTick(write);
+      }
+      for (const part of message) socket.write(part);
     },
     flushed: () => new Promise(resolve => void socket.write('', () => resolve())),
-    close: () => void socket.destroy(),
+    close() {
+      if (isGathering) write();
+      socket.destroy();
+    },
   };
 }
 
