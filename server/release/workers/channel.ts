@@ -28,7 +28,7 @@ export class Channel<Out extends object> {
   }
 
   tell(message: Out): void {
-    if (this.#waiting === '') setImmediate(() => this.#write());
+    if (this.#waiting === '') process.nextTick(() => this.#write());
     this.#waiting += `${JSON.stringify(message)}\n`;
   }
 
