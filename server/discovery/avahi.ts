@@ -5,6 +5,7 @@ import type { Log } from '../../common/log.js';
 import type { NetworkInterface } from '../../common/network-interfaces.js';
 import { listInterfaces } from '../../common/network-interfaces.js';
 import { SERVICE_TYPE } from '../../common/protocol.js';
+import { NameLog } from './name-log.js';
 import type { AvahiServer } from './avahi-watch.js';
 import { callServer } from './avahi-watch.js';
 import type { Publication, PublicationHooks, Service } from './service.js';
@@ -48,6 +49,7 @@ class AvahiPublication implements Publication {
   readonly #server: AvahiServer;
   readonly #service: Service;
   readonly #log: Log;
+  readonly #nameLog: NameLog;
   readonly #hooks: PublicationHooks;
   readonly #effects: AvahiEffects;
   #name: string;
@@ -74,6 +76,7 @@ class AvahiPublication implements Publication {
     this.#server = server;
     this.#service = service;
     this.#log = log;
+    this.#nameLog = new NameLog(log, () => performance.now());
     this.#hooks = hooks;
     this.#effects = effects;
     this.#name = service.name;
@@ -129,7 +132,8 @@ class AvahiPublication implements Publication {
     if (this.#stopped) return;
     if (state === GROUP_ESTABLISHED) {
       clearTimeout(this.#late);
-      if (!this.#established) this.#log.info(`Zeroconf: advertised as "${this.#name}" through Avahi`);
+      if (!this.#established)
+        this.#nameLog.say('info', `Zeroconf: advertised as "${this.#name}" through Avahi`);
       this.#established = true;
     } else if (state === GROUP_COLLISION) {
       this.#then(() => this.#rename());
@@ -184,7 +188,7 @@ class AvahiPublication implements Publication {
     const taken = this.#name;
     this.#name = alternative as string;
     if (this.#stopped) return;
-    this.#log.warning(`Zeroconf: the name "${taken}" is another host's; trying "${this.#name}"`);
+    this.#nameLog.say('warning', `Zeroconf: the name "${taken}" is another host's; trying "${this.#name}"`);
     this.#hooks.renamed(this.#name);
     await this.#registerAgain();
   }

@@ -5,6 +5,7 @@ import type { IpAddress, NetworkInterface } from '../../common/network-interface
 import { listInterfaces } from '../../common/network-interfaces.js';
 import type { Family } from './link.js';
 import { ipv4Address } from './link.js';
+import { NameLog } from './name-log.js';
 import { alternativeName, hostLabel, instanceLabel } from './name.js';
 import type { Identity } from './records.js';
 import type { ResponderEffects } from './responder.js';
@@ -94,6 +95,7 @@ class EmbeddedPublication implements Publication {
   readonly #poll: NodeJS.Timeout;
   /** What has been said of links that fail, so that it is said once. */
   readonly #complaints = new Set<string>();
+  readonly #nameLog: NameLog;
   #identity: Identity;
   #conflicts = 0;
   #reported = '';
@@ -107,6 +109,7 @@ class EmbeddedPublication implements Publication {
   ) {
     this.#service = service;
     this.#log = log;
+    this.#nameLog = new NameLog(log, effects.nowMs);
     this.#hooks = hooks;
     this.#effects = effects;
     this.#identity = {
@@ -155,7 +158,8 @@ class EmbeddedPublication implements Publication {
       taken: () => this.#onTaken(),
       disputed: () => {
         const name = this.#identity.instance;
-        this.#log.warning(
+        this.#nameLog.say(
+          'warning',
           `Zeroconf: another host on ${on.name} claims the name "${name}"; probing for it again`,
         );
       },
@@ -178,7 +182,7 @@ class EmbeddedPublication implements Publication {
     const name = alternativeName(taken);
     this.#identity = { ...this.#identity, instance: name };
     this.#conflicts += 1;
-    this.#log.warning(`Zeroconf: the name "${taken}" is another host's; trying "${name}"`);
+    this.#nameLog.say('warning', `Zeroconf: the name "${taken}" is another host's; trying "${name}"`);
     this.#hooks.renamed(name);
     const delayMs = this.#conflicts < QUICK_CONFLICTS ? 0 : SLOW_RENAME_MS;
     for (const { responder } of this.#responders.values()) responder.rename(this.#identity, delayMs);
@@ -211,7 +215,7 @@ class EmbeddedPublication implements Publication {
     if (state === this.#reported && state !== '') return;
     this.#reported = state;
     if (state !== '') {
-      this.#log.info(`Zeroconf: advertised as ${state}`);
+      this.#nameLog.say('info', `Zeroconf: advertised as ${state}`);
       this.#complaints.delete('none');
     } else {
       const which = this.#service.interface ?? 'a network interface';

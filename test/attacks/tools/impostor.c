@@ -26,7 +26,7 @@ static const struct kind kinds[] = {
     {"tls12", LOOSE ":-VERS-ALL:+VERS-TLS1.2", 0, 0, 0},
     {"tls11", LOOSE ":-VERS-ALL:+VERS-TLS1.1", 0, 0, 0},
     {"weak-cipher", LOOSE ":-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-CCM-8", 0, 0, 0},
-    {"weak-group", LOOSE ":-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:+GROUP-SECP192R1:+GROUP-FFDHE2048", 0, 0, 0},
+    {"weak-group", LOOSE ":-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:+GROUP-SECP192R1", 0, 0, 0},
 };
 
 static const struct kind *kind;
