@@ -30,8 +30,13 @@ export function quotedLines(markdown: string): string[] {
     .filter(line => line !== '');
 }
 
-/** Whether a line is what a pattern makes of it. */
+/** The words of a pattern, without what stands for each `…`. */
+export function piecesOf(pattern: string): string[] {
+  return pattern.split('…');
+}
+
+/** A pattern as an expression that has what stands for each `…` as a group. */
 export function matcher(pattern: string): RegExp {
-  const parts = pattern.split('…').map(part => part.replace(/[$()*+.?[\\\]^{|}]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`, 's');
+  const parts = piecesOf(pattern).map(part => part.replace(/[$()*+.?[\\\]^{|}]/g, '\\$&'));
+  return new RegExp(`^${parts.join('(.*)')}$`, 's');
 }

@@ -129,8 +129,8 @@ class Extraction {
         const code = String(args[0]['value']);
         if (CODE.test(code)) this.#allCodes.add(code);
       }
-      const level = logLevel(node);
-      if (level !== undefined) this.#follow(args[0], level, place);
+      for (const level of logLevels(node)) this.#follow(args[0], level, place);
+      this.#followAtGivenLevel(node, place);
     } else if (node.type === 'NewExpression') {
       const name = nameOf(child(node, 'callee'));
       if (CODED.has(name)) {
@@ -150,6 +150,21 @@ class Extraction {
         ({ key }) => isNode(key) && nameOf(key) === 'severity',
       );
       this.#follow(child(node, 'value'), isFault ? 'fault' : 'reason', place);
+    }
+  }
+
+  /** `log[level](…)` in a function that is given the level: its callers give the text as well. */
+  #followAtGivenLevel(call: Node, place: Place): void {
+    const callee = child(call, 'callee');
+    if (callee?.type !== 'MemberExpression' || callee['computed'] !== true || !isLog(callee)) return;
+    const level = this.#parameter(nameOf(child(callee, 'property')), place);
+    if (!level) return;
+    for (const caller of this.#callsOf(level.fn)) {
+      const args = children(caller.node, 'arguments');
+      const given = args[level.index];
+      for (const use of given ? textsOf(given).filter(each => LEVELS.has(each)) : []) {
+        for (const arg of args) if (arg !== given) this.#follow(arg, use, caller);
+      }
     }
   }
 
@@ -370,15 +385,23 @@ function nameOf(node: Node | undefined): string {
   return node?.type === 'PrivateIdentifier' ? `#${String(node['name'])}` : '';
 }
 
-/** The level, when this is a call of a log that says something. */
-function logLevel(call: Node): string | undefined {
-  const callee = child(call, 'callee');
-  const name = calleeName(call);
-  if (callee?.type !== 'MemberExpression' || !LEVELS.has(name)) return undefined;
-  const object = child(callee, 'object');
+/** Whether a member is one of a log, by its name. */
+function isLog(member: Node): boolean {
+  const object = child(member, 'object');
   const last = object?.type === 'MemberExpression' ? child(object, 'property') : object;
-  const whose = last?.type === 'CallExpression' ? calleeName(last) : nameOf(last);
-  return name === 'critical' || name === 'warning' || /^#?log$/i.test(whose) ? name : undefined;
+  return /^#?log$/i.test(last?.type === 'CallExpression' ? calleeName(last) : nameOf(last));
+}
+
+/** The levels at which this call says something, if it is one of a log. */
+function logLevels(call: Node): string[] {
+  const callee = child(call, 'callee');
+  if (callee?.type !== 'MemberExpression') return [];
+  const property = child(callee, 'property');
+  // log[isBad ? 'warning' : 'info'](…)
+  if (callee['computed'] === true && property && isLog(callee))
+    return textsOf(property).filter(each => LEVELS.has(each));
+  const name = nameOf(property);
+  return LEVELS.has(name) && (isLog(callee) || name === 'critical' || name === 'warning') ? [name] : [];
 }
 
 function declares(fn: Node, name: string): boolean {

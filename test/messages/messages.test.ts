@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { documentedCodes, documentedMessages } from './document.js';
+import { documentedCodes, documentedMessages, quotedLines } from './document.js';
 import { extractMessages } from './extract.js';
+import { lineChecker } from './quoted-line.js';
 import { parse, parseSources } from './syntax.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -65,6 +66,24 @@ test('docs/errors.md has every code of an error or refusal, and none that there 
   assert.deepEqual(difference(documented, codes), [], 'in docs/errors.md, but no code');
 });
 
+test('docs/troubleshooting.md quotes only lines that the programs say', () => {
+  const lines = quotedLines(read('troubleshooting.md'));
+  assert.ok(lines.length > 0, 'there are quoted lines');
+  const canBeSaid = lineChecker(messages);
+  assert.deepEqual(
+    lines.filter(line => !canBeSaid(line)),
+    [],
+  );
+});
+
+test('a line of which a word has changed is not taken for one that is said', () => {
+  const canBeSaid = lineChecker(messages);
+  assert.ok(canBeSaid('mandos: warning: refused [fe80::1%eth0]:4711: client web1 is disabled'));
+  assert.ok(!canBeSaid('mandos: refused [fe80::1%eth0]:4711: client web1 is disabled'), 'another level');
+  assert.ok(!canBeSaid('mandos: warning: rejected [fe80::1%eth0]:4711: client web1 is disabled'));
+  assert.ok(!canBeSaid('mandos: warning: refused [fe80::1%eth0]:4711: the client web1 was switched off'));
+});
+
 test('messages are followed through variables, parameters, callbacks and functions', () => {
   const text = `
     const WHY = { a: 'the first of all', b: 'the second of all' };
@@ -77,6 +96,9 @@ test('messages are followed through variables, parameters, callbacks and functio
     for (const each of names.map(name => \`\${name} is there\`)) this.#log.info(each);
     function fault(code, what) { return new MandosError(code, \`it failed: \${what}\`); }
     throw fault('SOME_CODE', 'not at once');
+    function say(level, line) { log[level](\`\${line}\${more}\`); }
+    say('warning', \`\${name} is not there\`);
+    log[isBad ? 'warning' : 'info']('it is there');
     log.info(\`\${name}: \${ok ? 'approved' : 'denied'} by \${who}\`);
   `;
   assert.deepEqual(
@@ -85,6 +107,7 @@ test('messages are followed through variables, parameters, callbacks and functio
       'SOME_CODE: it failed: …',
       'error: it is too big',
       'error: it is too small',
+      'info: it is there',
       'info: … is there',
       'info: …: approved by …',
       'info: …: denied by …',
@@ -93,6 +116,8 @@ test('messages are followed through variables, parameters, callbacks and functio
       'reason: the first of all',
       'reason: the second of all',
       'warning: it is bad: …',
+      'warning: it is there',
+      'warning: … is not there',
     ].toSorted(),
   );
 });
