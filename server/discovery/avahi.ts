@@ -132,8 +132,7 @@ class AvahiPublication implements Publication {
     if (this.#stopped) return;
     if (state === GROUP_ESTABLISHED) {
       clearTimeout(this.#late);
-      if (!this.#established)
-        this.#nameLog.say('info', `Zeroconf: advertised as "${this.#name}" through Avahi`);
+      if (!this.#established) this.#log.info(`Zeroconf: advertised as "${this.#name}" through Avahi`);
       this.#established = true;
     } else if (state === GROUP_COLLISION) {
       this.#then(() => this.#rename());
@@ -188,7 +187,7 @@ class AvahiPublication implements Publication {
     const taken = this.#name;
     this.#name = alternative as string;
     if (this.#stopped) return;
-    this.#nameLog.say('warning', `Zeroconf: the name "${taken}" is another host's; trying "${this.#name}"`);
+    this.#nameLog.warning(`Zeroconf: the name "${taken}" is another host's; trying "${this.#name}"`);
     this.#hooks.renamed(this.#name);
     await this.#registerAgain();
   }

@@ -158,8 +158,7 @@ class EmbeddedPublication implements Publication {
       taken: () => this.#onTaken(),
       disputed: () => {
         const name = this.#identity.instance;
-        this.#nameLog.say(
-          'warning',
+        this.#nameLog.warning(
           `Zeroconf: another host on ${on.name} claims the name "${name}"; probing for it again`,
         );
       },
@@ -182,7 +181,7 @@ class EmbeddedPublication implements Publication {
     const name = alternativeName(taken);
     this.#identity = { ...this.#identity, instance: name };
     this.#conflicts += 1;
-    this.#nameLog.say('warning', `Zeroconf: the name "${taken}" is another host's; trying "${name}"`);
+    this.#nameLog.warning(`Zeroconf: the name "${taken}" is another host's; trying "${name}"`);
     this.#hooks.renamed(name);
     const delayMs = this.#conflicts < QUICK_CONFLICTS ? 0 : SLOW_RENAME_MS;
     for (const { responder } of this.#responders.values()) responder.rename(this.#identity, delayMs);
@@ -215,7 +214,7 @@ class EmbeddedPublication implements Publication {
     if (state === this.#reported && state !== '') return;
     this.#reported = state;
     if (state !== '') {
-      this.#nameLog.say('info', `Zeroconf: advertised as ${state}`);
+      this.#log.info(`Zeroconf: advertised as ${state}`);
       this.#complaints.delete('none');
     } else {
       const which = this.#service.interface ?? 'a network interface';

@@ -6,7 +6,7 @@ const LINES = 20;
 /** One more in this time. */
 const ONE_MORE_MS = 60_000;
 
-/** Says what becomes of a service's name. Anybody on the link can claim it, as often as he likes. */
+/** Warns of who claims a service's name. Anybody on the link can claim it, as often as he likes. */
 export class NameLog {
   readonly #log: Log;
   readonly #nowMs: () => number;
@@ -20,7 +20,7 @@ export class NameLog {
     this.#lines = new TokenBucket(1000 / ONE_MORE_MS, LINES, nowMs());
   }
 
-  say(level: 'info' | 'warning', line: string): void {
+  warning(line: string): void {
     if (!this.#lines.take(this.#nowMs())) {
       this.#hidden++;
       this.#log.debug(line);
@@ -28,6 +28,6 @@ export class NameLog {
     }
     const hidden = this.#hidden === 0 ? '' : ` (and ${this.#hidden} lines like this before)`;
     this.#hidden = 0;
-    this.#log[level](`${line}${hidden}`);
+    this.#log.warning(`${line}${hidden}`);
   }
 }
