@@ -123,10 +123,14 @@ export class Connection {
       else if (this.#phase === 'sending') this.#send();
       else if (this.#phase === 'closing') this.#awaitClose();
     } catch (error) {
-      // None of this should throw; if it does, that is this connection's end and nobody else's.
-      this.#service.log.error(`${this.#name}: ${describeError(error)}`);
-      this.#close();
+      this.#crash(error);
     }
+  }
+
+  /** None of this should throw; if it does, that is this connection's end and nobody else's. */
+  #crash(error: unknown): void {
+    this.#service.log.error(`${this.#name}: ${describeError(error)}`);
+    this.#close();
   }
 
   /** What is behind the line's end belongs to TLS, and stays where GnuTLS reads it. */
@@ -137,7 +141,12 @@ export class Connection {
     if (peeked === 'later') return;
     if (typeof peeked === 'object')
       return this.#fail(`connection failed before the greeting: ${peeked.error}`);
-    if (peeked === 0) return this.#fail('connection closed before the greeting');
+    if (peeked === 0) {
+      if (this.#greeting !== '') return this.#fail('connection closed before the greeting');
+      // A look at whether the port is open, as monitoring has them: nothing was tried, so that nothing has failed.
+      this.#debug('closed without having sent anything');
+      return this.#close();
+    }
     const end = room.subarray(0, peeked).indexOf('\n');
     const taken = end < 0 ? peeked : end + 1;
     receiveBytes(this.#fd, room.subarray(0, taken));
@@ -170,7 +179,9 @@ export class Connection {
     this.#phase = 'asking';
     this.#await('read');
     this.#request = this.#service.ask(keyId, this.#peer);
-    void this.#request.verdict.then(verdict => this.#answer(verdict));
+    this.#request.verdict
+      .then(verdict => this.#answer(verdict))
+      .catch((error: unknown) => this.#crash(error));
     return undefined;
   }
 

@@ -121,10 +121,25 @@ test('a greeting may have further fields and come in pieces', async t => {
   socket.destroy();
 });
 
-test('a peer that closes before its greeting is logged', async t => {
+test('a peer that closes before its greeting is whole is refused', async t => {
   const server = startReleaseServer(t, []);
-  (await open(server.port)).end();
+  (await open(server.port)).end('1');
   assert.match(await server.waitForLine(/refused/), /connection closed before the greeting/);
+});
+
+test('a peer that only looks whether the port is open has not failed', async t => {
+  const key = makeTlsKey();
+  const secret = randomBytes(100);
+  const server = startReleaseServer(t, [makeClient('web1', key.keyId, secret)], { maxFailedHandshakes: 1 });
+  for (let i = 0; i < 3; i++) {
+    const socket = await open(server.port);
+    const { localPort } = socket;
+    socket.end();
+    const line = new RegExp(`^debug: \\[::1\\]:${localPort}: closed without having sent anything$`);
+    await server.waitForLine(line);
+  }
+  assert.deepEqual(Buffer.from(await fetch(server.port, key)), secret);
+  assert.ok(!server.lines.some(line => line.includes('refused')), server.lines.join('\n'));
 });
 
 test('a peer that never greets is refused after the time-out', async t => {
