@@ -20,7 +20,6 @@ const SHORT = [
   "a client's handshake, recorded and replayed",
   'unknown keys, of 300 link-local addresses',
   "a client's public key without its private key",
-  "an X.509 certificate for a client's own key",
 ];
 const NEEDS = requires('root', 'netns', 'gcc', 'gnutls-dev', 'openssl');
 /** The machine that tests it is the attacker as well, and has other things to do. */
