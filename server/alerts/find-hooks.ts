@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
 import { constants } from 'node:fs';
-import { access, readdir, stat } from 'node:fs/promises';
+import { access, lstat, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describeError } from '../../common/errors.js';
 
@@ -27,10 +27,10 @@ export async function findHooks(path: string, uid: number): Promise<FoundHooks> 
   try {
     const there = await stat(path);
     if (!there.isDirectory()) {
-      const problem = (await directoryProblem(dirname(path), uid)) ?? (await fileProblem(path, there, uid));
+      const problem = (await parentProblem(dirname(path), uid)) ?? (await fileProblem(path, there, uid));
       return problem === undefined ? { hooks: [path], problems: [] } : { hooks: [], problems: [problem] };
     }
-    const problem = ownershipProblem(path, there, uid);
+    const problem = (await nameProblem(path, uid)) ?? writersProblem(path, there, uid);
     if (problem !== undefined) return { hooks: [], problems: [problem] };
     return await findIn(path, uid);
   } catch (error) {
@@ -67,20 +67,33 @@ async function fileProblem(path: string, there: Stats, uid: number): Promise<str
   } catch {
     return `on_event: ${path} cannot be executed by the user that the server runs as (chmod +x): it is not run`;
   }
-  return ownershipProblem(path, there, uid);
+  return (await nameProblem(path, uid)) ?? writersProblem(path, there, uid);
 }
 
-async function directoryProblem(directory: string, uid: number): Promise<string | undefined> {
-  return ownershipProblem(directory, await stat(directory), uid);
+/**
+ * Of the directory of a single hook. With the sticky bit, others cannot put another file in the place of one; that they
+ * could add one is of no matter here, as it is where all that a directory has is run.
+ */
+async function parentProblem(directory: string, uid: number): Promise<string | undefined> {
+  const there = await stat(directory);
+  return (there.mode & STICKY) === 0
+    ? writersProblem(directory, there, uid)
+    : ownerProblem(directory, there, uid);
 }
 
-/** In a directory with the sticky bit, others cannot put another file in the place of one. */
-function ownershipProblem(path: string, { mode, uid: owner }: Stats, uid: number): string | undefined {
-  if (owner !== 0 && owner !== uid) {
-    return `on_event: ${path} belongs neither to root nor to the user that the server runs as: no hook is run from it`;
-  }
-  if ((mode & WRITABLE_BY_OTHERS) !== 0 && (mode & STICKY) === 0) {
+/** A symbolic link belongs to whoever has chosen what is run, whomever that belongs to. */
+async function nameProblem(path: string, uid: number): Promise<string | undefined> {
+  return ownerProblem(path, await lstat(path), uid);
+}
+
+function writersProblem(path: string, there: Stats, uid: number): string | undefined {
+  if ((there.mode & WRITABLE_BY_OTHERS) !== 0) {
     return `on_event: ${path} can be written by others than its owner (chmod go-w): no hook is run from it`;
   }
-  return undefined;
+  return ownerProblem(path, there, uid);
+}
+
+function ownerProblem(path: string, { uid: owner }: Stats, uid: number): string | undefined {
+  if (owner === 0 || owner === uid) return undefined;
+  return `on_event: ${path} belongs neither to root nor to the user that the server runs as: no hook is run from it`;
 }

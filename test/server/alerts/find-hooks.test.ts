@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, lchownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { findHooks } from '../../../server/alerts/find-hooks.js';
@@ -57,7 +57,7 @@ test('one bad hook does not keep the others from being run', async t => {
   assert.equal(problems.length, 3);
 });
 
-test('nothing is run from a directory that others can write, but from one with the sticky bit', async t => {
+test('a file or directory that others can write is not run; one hook may be in a directory with the sticky bit', async t => {
   const { directory, hook } = hookDirectory(t);
   const path = hook('hook', '');
   chmodSync(directory, 0o777);
@@ -65,6 +65,27 @@ test('nothing is run from a directory that others can write, but from one with t
   assert.match((await findHooks(path, UID)).problems[0] ?? '', /can be written by others/);
   chmodSync(directory, 0o1777);
   assert.deepEqual((await findHooks(path, UID)).hooks, [path]);
+  // Others can add hooks of their own to it.
+  assert.match((await findHooks(directory, UID)).problems[0] ?? '', /can be written by others/);
+  chmodSync(path, 0o1777);
+  assert.match((await findHooks(path, UID)).problems[0] ?? '', /hook can be written by others/);
+});
+
+test("another user's link is not run, whatever it leads to", requires('root'), async t => {
+  const { directory, hook } = hookDirectory(t);
+  const path = join(directory, 'link');
+  symlinkSync(hook('hook.sh', ''), path);
+  assert.deepEqual((await findHooks(directory, 0)).hooks, [path]);
+  lchownSync(path, 12_345, 0);
+  for (const from of [directory, path]) {
+    const { hooks, problems } = await findHooks(from, 0);
+    assert.deepEqual(hooks, []);
+    assert.match(problems[0] ?? '', /link belongs neither to root nor/);
+  }
+  const toDirectory = join(directory, 'all');
+  symlinkSync('.', toDirectory);
+  lchownSync(toDirectory, 12_345, 0);
+  assert.match((await findHooks(toDirectory, 0)).problems[0] ?? '', /all belongs neither to root nor/);
 });
 
 test('a hook that belongs to another user than root and the server is not run', requires('root'), async t => {
