@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import koffi from 'koffi';
 import { declare, failed, lastErrno } from './libc.js';
 
 const PR_SET_DUMPABLE = 4;
@@ -56,6 +58,42 @@ export function setCapabilities(effective: number, permitted: number, inheritabl
   sets.writeUInt32LE(permitted, PERMITTED_OFFSET);
   sets.writeUInt32LE(inheritable, 8);
   if (capset(capabilityHeader(), sets) !== 0) throw failed('capset');
+}
+
+/** How often each thread of a pool may be missed before that is given up. */
+const POOL_ROUNDS = 50;
+
+/**
+ * Gives up all capabilities in the threads that Node.js works in besides the main one (libuv's pool), which capset(2) on
+ * the main thread does not reach. V8's own threads keep what they have: nothing but the compiler and the collector of
+ * garbage runs there.
+ * @param threads in the pool
+ */
+export async function dropPoolCapabilities(
+  threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4),
+): Promise<void> {
+  const native = koffi.load('libc.so.6').func('int capset(void *header, void *sets)');
+  const none = Buffer.alloc(CAPABILITY_SETS_BYTES);
+  const header = capabilityHeader();
+  const drop = () =>
+    new Promise<void>((resolve, reject) => {
+      native.async(header, none, (error: Error | null) => (error ? reject(error) : resolve()));
+    });
+  const before = threadsWithCapabilities();
+  for (let i = 0; i < POOL_ROUNDS && threadsWithCapabilities() > Math.max(0, before - threads); i++) {
+    await Promise.all(Array.from({ length: threads }, drop));
+  }
+}
+
+/** Threads of this process that have capabilities in force. */
+export function threadsWithCapabilities(): number {
+  return readdirSync('/proc/self/task').filter(thread => {
+    try {
+      return !/^CapEff:\s*0+$/m.test(readFileSync(`/proc/self/task/${thread}/status`, 'latin1'));
+    } catch {
+      return false; // it has ended
+    }
+  }).length;
 }
 
 /** The capabilities that the calling thread has or can put in force, of the first 32: a bit set. */

@@ -4,7 +4,7 @@ import { closeOnExec } from '../common/libc-process.js';
 import type { Log } from '../common/log.js';
 import { listInterfaces } from '../common/network-interfaces.js';
 import { after } from '../common/timer.js';
-import { TlsContext } from '../common/tls/tls-context.js';
+import type { TlsContext } from '../common/tls/tls-context.js';
 import type { ServerLimits } from './config/limits.js';
 import { openBoundSocket } from './host/bound-socket.js';
 import type { ServerOptions } from './options.js';
@@ -21,6 +21,8 @@ type ListenOptions = Pick<
 >;
 
 export interface ReleaseServices {
+  /** Made early: it says what is wrong with GnuTLS or the priority string. Workers have contexts of their own. */
+  readonly context: TlsContext;
   readonly log: Log;
   /** As they are now. */
   readonly limits: () => ServerLimits;
@@ -47,9 +49,7 @@ export async function openListener(
 ): Promise<Listener> {
   const { log } = services;
   const listener =
-    options.workers > 1
-      ? await startWorkers(options, target, services)
-      : serveHere(options, target, services);
+    options.workers > 1 ? await startWorkers(options, target, services) : serveHere(target, services);
   const endpoint = formatEndpoint(listener.address, listener.port);
   // Nobody else tells a port that the system has chosen: it must be seen at the default level.
   const unheard = !options.zeroconf && options.socket === undefined && (options.port ?? 0) === 0;
@@ -59,13 +59,9 @@ export async function openListener(
   return listener;
 }
 
-function serveHere(
-  { priority }: ListenOptions,
-  target: ListenTarget,
-  { log, limits, ask, nowMs }: ReleaseServices,
-): Listener {
+function serveHere(target: ListenTarget, { context, log, limits, ask, nowMs }: ReleaseServices): Listener {
   return listen(target, {
-    context: new TlsContext(priority),
+    context,
     log,
     refusals: new RefusalLog(log, { nowMs, after }),
     admission: new Admission(limits, nowMs),

@@ -2,11 +2,13 @@ import type { OptionValues } from '../common/cli.js';
 import { counted } from '../common/counted.js';
 import { endOnCrash } from '../common/crash.js';
 import { describeError, MandosError } from '../common/errors.js';
+import { dropPoolCapabilities } from '../common/libc-process.js';
 import { disableCoreDumps } from '../common/libc.js';
 import { localMinuteOfWeek } from '../common/local-time.js';
 import type { Log, LogLevel } from '../common/log.js';
 import { createLog } from '../common/log.js';
 import { after } from '../common/timer.js';
+import { TlsContext } from '../common/tls/tls-context.js';
 import { VERSION } from '../common/version.js';
 import { readAddedClient } from './added-client.js';
 import { Alerts } from './alerts/alerts.js';
@@ -63,6 +65,7 @@ export async function serve(
   const systemd = notifySystemd();
   if (!disableCoreDumps()) log.warning('core dumps cannot be switched off');
   const configuration = readConfiguration(loaded, log);
+  const context = new TlsContext(options.priority);
   const place = openListenPlace(options, log);
   const pidFile = child && writePidFile(log);
   prepareStateDirectory(options.stateDirectory);
@@ -71,6 +74,8 @@ export async function serve(
       ? undefined
       : openAuditLog(options.auditLog, log, nowMs, systemServiceUser());
   const withConfigurationAccess = dropPrivileges(log);
+  // In a user namespace the server may have to stay root.
+  if (process.geteuid?.() !== 0) await dropPoolCapabilities();
 
   const store = await openStateStore(options.stateDirectory, log, () => checkTakenOver(options, log));
   refuseLostConfiguration(configuration);
@@ -95,6 +100,7 @@ export async function serve(
     maxPendingApprovals: () => options.maxPendingApprovals,
   });
   const listener = await openListener(options, place, {
+    context,
     log,
     limits: () => options,
     ask: (keyId, peer) => requests.ask(keyId, peer),

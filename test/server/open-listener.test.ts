@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { createLog } from '../../common/log.js';
 import { DEFAULT_PRIORITY } from '../../common/protocol.js';
+import { TlsContext } from '../../common/tls/tls-context.js';
 import { openListener, openListenPlace } from '../../server/open-listener.js';
 import { DEFAULT_LIMITS } from '../../server/config/limits.js';
 import { scratchDirectory } from '../support/loopback.js';
@@ -32,6 +33,7 @@ async function linesOf(options: Partial<Options>): Promise<string> {
   const all = { ...OPTIONS, ...options };
   const place = openListenPlace(all, log);
   const listener = await openListener(all, place, {
+    context: new TlsContext(DEFAULT_PRIORITY),
     log,
     limits: () => DEFAULT_LIMITS,
     ask: () => assert.fail('nobody asks'),

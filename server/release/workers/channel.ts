@@ -32,9 +32,15 @@ export class Channel<Out extends object> {
     this.#waiting += `${JSON.stringify(message)}\n`;
   }
 
+  /** Says what is not said yet, and no more. */
+  end(): void {
+    this.#write();
+    this.#socket.end();
+  }
+
   #write(): void {
     const text = this.#waiting;
     this.#waiting = '';
-    if (this.#socket.writable) this.#socket.write(text);
+    if (text !== '' && this.#socket.writable) this.#socket.write(text);
   }
 }

@@ -74,7 +74,7 @@ function hear(message: ToWorker): void {
       return;
     }
     case 'close':
-      void listener?.close().then(() => socket.end());
+      void listener?.close().then(() => channel.end());
       return;
     case 'end':
       listener?.closeConnections();

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { describeError, MandosError } from '../../../common/errors.js';
 import type { Log } from '../../../common/log.js';
 import type { AdmissionCounts } from '../admission.js';
 import type { Answer, AskedRequest, ReleaseService } from '../connection.js';
@@ -44,12 +45,15 @@ export class Worker {
       cwd: '/',
       stdio,
     });
+    // Before anything else: without descriptors there are no channels, and the error comes as an event.
+    this.#child.once('error', error => this.#end(describeError(error)));
+    const channel = (this.#child.stdio as readonly unknown[] | undefined)?.[CHANNEL_FD] as Duplex | undefined;
+    if (!channel) throw new MandosError('WORKER', 'it cannot be given its channel: too many open files');
     this.#channel = new Channel<ToWorker>(
-      this.#child.stdio[CHANNEL_FD] as Duplex,
+      channel,
       (message: FromWorker) => this.#hear(message),
       () => this.#closeRequests(),
     );
-    this.#child.once('error', error => this.#end(error.message));
     this.#child.once('exit', (status, signal) => this.#end(signal ?? `exit status ${status}`));
   }
 

@@ -1,4 +1,5 @@
 import { closeDescriptor } from '../../../common/libc-tcp.js';
+import { describeError } from '../../../common/errors.js';
 import type { Log } from '../../../common/log.js';
 import type { AdmissionCode, AdmissionCounts } from '../admission.js';
 import { NO_COUNTS } from '../admission.js';
@@ -87,29 +88,33 @@ export class WorkersListener implements Listener {
   }
 
   #fill(place: Place): void {
-    const { log, priority, ask } = this.#service;
     const startedMs = performance.now();
     place.listening = new Promise(resolve => {
-      const worker = new Worker({
-        listenFd: this.#fd,
-        priority,
-        log,
-        ask,
-        onListening: resolve,
-        onEnded: how => {
-          resolve();
-          place.worker = undefined;
-          this.#ended = {
-            ...total([this.#ended, ...(worker.counts ? [worker.counts] : [])]),
-            connections: 0,
-          };
-          if (!this.#isClosing) this.#replace(place, how, performance.now() - startedMs);
-          this.#checkEmpty();
-        },
-      });
-      place.worker = worker;
-      this.#configure(worker);
+      const onEnded = (how: string) => {
+        resolve();
+        // One that could not be started may say so twice.
+        if (place.isOver) return;
+        place.isOver = true;
+        const { worker } = place;
+        place.worker = undefined;
+        this.#ended = { ...total([this.#ended, ...(worker?.counts ? [worker.counts] : [])]), connections: 0 };
+        if (!this.#isClosing) this.#replace(place, how, performance.now() - startedMs);
+        this.#checkEmpty();
+      };
+      place.isOver = false;
+      try {
+        place.worker = this.#start(resolve, onEnded);
+        this.#configure(place.worker);
+      } catch (error) {
+        // No memory, most likely, or no descriptors: the server itself goes on.
+        onEnded(describeError(error));
+      }
     });
+  }
+
+  #start(onListening: () => void, onEnded: (how: string) => void): Worker {
+    const { log, priority, ask } = this.#service;
+    return new Worker({ listenFd: this.#fd, priority, log, ask, onListening, onEnded });
   }
 
   #replace(place: Place, how: string, livedMs: number): void {
@@ -153,6 +158,8 @@ interface Place {
   pauseMs: number;
   pause?: NodeJS.Timeout;
   worker?: Worker | undefined;
+  /** Its worker has ended, or could not be started. */
+  isOver?: boolean;
   listening: Promise<void>;
 }
 

@@ -16,6 +16,7 @@ const USER = { name: '_mandos', uid: 64_321, gid: 64_322 };
 const PRELUDE = `
 import { execFileSync, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
+import { dropPoolCapabilities } from ${moduleUrl('common/libc-process.js')};
 import { createLog, standardErrorSink } from ${moduleUrl('common/log.js')};
 import { dropPrivileges } from ${moduleUrl('server/host/privileges.js')};
 const log = createLog(standardErrorSink('mandos'), 'debug');
@@ -302,3 +303,29 @@ test('a user that is root by another name is none', () => {
   assert.equal(findServiceUser('_mandos:x:104:0::/:/bin/sh\n', ''), undefined);
   assert.equal(findServiceUser('_mandos:x:x:y::/:/bin/sh\n_mandos\n', ''), undefined);
 });
+
+test(
+  'started as the user with capabilities: what Node.js reads in other threads has no privilege either',
+  requires('root', 'setpriv'),
+  async t => {
+    const directory = temporaryDirectory(t);
+    chmodSync(directory, 0o755);
+    const file = join(directory, 'clients.conf');
+    writeFileSync(file, 'for root only', { mode: 0o600 });
+    const script = await runWithAmbient(
+      t,
+      '+dac_read_search,+net_raw',
+      `const read = () =>
+        Promise.all(
+          Array.from({ length: 32 }, () =>
+            fs.promises.readFile(${JSON.stringify(file)}, 'utf8').catch(error => error.code),
+          ),
+        );
+      show([...new Set(await read())]);
+      drop();
+      await dropPoolCapabilities();
+      show([...new Set(await read())]);`,
+    );
+    assert.equal(script.stdout, '["for root only"]\n["EACCES"]\n');
+  },
+);
