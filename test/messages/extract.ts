@@ -33,7 +33,7 @@ const CODE = /^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*|[A-Z][a-z]+(?:[A-Z][a-z]+)*)$/;
 /** Fields that carry a text for people to where it is said. */
 const TEXT_FIELDS = new Set(['message', 'problem', 'problems', 'reason', 'why']);
 /** Functions that hand on their argument. */
-const TRANSPARENT = new Set(['printable', 'String', 'resolve', 'withCommentHint', 'flat', 'filter']);
+const TRANSPARENT = new Set(['printable', 'String', 'resolve', 'race', 'withCommentHint', 'flat', 'filter']);
 /** Shorter parts are understood where they stand. */
 const PART_WORDS = 3;
 
