@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import koffi from 'koffi';
 import { fetchSecret } from '../../../client-plugin/fetch.js';
 import { DEFAULT_PRIORITY } from '../../../common/protocol.js';
 import { TlsContext } from '../../../common/tls/tls-context.js';
@@ -49,6 +50,19 @@ function workers(): number[] {
     });
 }
 
+const RLIMIT_NOFILE = 7;
+const prlimit = koffi.load('libc.so.6').func('int prlimit64(int pid, int resource, void *limits, void *old)');
+
+/** How many descriptors this process may have. @returns how many it might have before */
+function limitDescriptors(count: number): number {
+  const [limits, old] = [Buffer.alloc(16), Buffer.alloc(16)];
+  assert.equal(prlimit(0, RLIMIT_NOFILE, null, limits), 0);
+  limits.copy(old);
+  limits.writeBigUInt64LE(BigInt(count));
+  assert.equal(prlimit(0, RLIMIT_NOFILE, limits, null), 0);
+  return Number(old.readBigUInt64LE());
+}
+
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await sleep(20);
 }
@@ -81,6 +95,18 @@ test('a worker that is killed is replaced, and the requests that it had are over
   await asked(server);
   await server.requests.approve('client1', true, OPERATOR);
   assert.deepEqual(Buffer.from(await again), SECRET);
+});
+
+test('a worker that cannot be started for want of descriptors is started when there are some', async t => {
+  const { server, ask } = start(t);
+  await ask();
+  const pids = workers();
+  const usual = limitDescriptors(3);
+  t.after(() => limitDescriptors(usual));
+  for (const pid of pids) process.kill(pid, 'SIGKILL');
+  await server.waitForLine(/^error: worker \d has ended \(.*too many open files.*\)/);
+  limitDescriptors(usual);
+  assert.deepEqual(Buffer.from(await ask()), SECRET);
 });
 
 test('a worker that was stopped meanwhile does not send what was decided long ago', async t => {
