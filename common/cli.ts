@@ -1,6 +1,7 @@
 import { MandosError } from './errors.js';
 import { printable } from './log.js';
 import { COMPATIBLE_WITH, VERSION } from './version.js';
+import { wrap } from './wrap.js';
 
 /** One command-line option. Names and short forms are those of the original's manual pages. */
 export interface Option {
@@ -186,16 +187,4 @@ function helpText(program: Program): string {
   });
   const notes = program.notes === undefined ? '' : `\n${program.notes.trimEnd()}\n`;
   return `${usageText(program)}\n${program.summary}\n\nOptions:\n${lines.join('\n')}\n${notes}`;
-}
-
-/** Words filled into lines of at most `width` characters. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(/\s+/)) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width)
-      lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }

@@ -1,4 +1,5 @@
 import { printable } from './log.js';
+import { wrap } from './wrap.js';
 
 /**
  * How a condition of a release stands: it is met; it is not; it will not be met for long; it is met, and there is
@@ -88,16 +89,4 @@ export function conclude(findings: readonly Finding[]): string {
 /** A text in lines of a terminal. */
 export function fill(text: string): string {
   return `${wrap(printable(text), WIDTH).join('\n')}\n`;
-}
-
-/** Lines of at most `width` characters; a word that is longer, such as a key ID, has one of its own. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width)
-      lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }

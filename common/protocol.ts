@@ -7,8 +7,6 @@ export const SERVICE_NAME = 'Mandos';
 export const PROTOCOL_VERSION = '1';
 /** What a client sends before TLS starts. */
 export const GREETING = `${PROTOCOL_VERSION}\r\n`;
-/** Bytes a greeting line may have: the original's is three; 64 leave room for fields to come and none for floods. */
-export const GREETING_LIMIT_BYTES = 64;
 
 /** GnuTLS priority string of both ends: raw public keys (RFC 7250) over TLS 1.3 only. */
 export const DEFAULT_PRIORITY =

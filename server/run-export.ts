@@ -29,7 +29,7 @@ import type { LoadedOptions, ServerOptions } from './options.js';
 import { lockDirectory } from './state/directory.js';
 import { FILE_NAME } from './state/store.js';
 import { readStoredFile } from './state/stored-file.js';
-import { syncDirectory } from './state/sync-directory.js';
+import { syncDirectory } from '../common/sync-directory.js';
 
 /**
  * `mandos --export-state`: writes the state of the clients as the original keeps its own, and says what that is. The

@@ -10,7 +10,7 @@ import { importFile } from './run-import.js';
 import { lockDirectory } from './state/directory.js';
 import { FILE_NAME } from './state/store.js';
 import { readStoredFile } from './state/stored-file.js';
-import { syncDirectory } from './state/sync-directory.js';
+import { syncDirectory } from '../common/sync-directory.js';
 
 /**
  * `mandos --take-over`: what is to be done before the first start after an original server, and nothing at any other.

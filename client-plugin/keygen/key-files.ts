@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describeError, MandosError } from '../../common/errors.js';
+import { syncDirectory } from '../../common/sync-directory.js';
 import { keygenCommand } from './advice.js';
 
 /** The files of a machine's keys (mandos-keygen(8), FILES), in the order in which they are put in place. */
@@ -175,14 +176,5 @@ function backUp(file: string): void {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-  }
-}
-
-function syncDirectory(directory: string): void {
-  const descriptor = openSync(directory, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

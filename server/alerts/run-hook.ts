@@ -4,6 +4,7 @@ import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { describeError } from '../../common/errors.js';
 import { openPipe } from '../../common/libc-pipe.js';
+import { signalGroup } from '../../common/process-group.js';
 import type { Alert } from './alert.js';
 
 /** A hook that takes longer is ended: mail is queued and a webhook answers within seconds. */
@@ -132,14 +133,4 @@ function keepWords(output: Socket): () => Promise<string[]> {
 function exitProblem(status: number | null, signal: NodeJS.Signals | null): string | undefined {
   if (signal !== null) return `ended by signal ${signal}`;
   return status === 0 ? undefined : `exit status ${status}`;
-}
-
-/** Signals the hook and its children; not to be called once its end has been seen. */
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, signal);
-  } catch {
-    // None of them is left.
-  }
 }

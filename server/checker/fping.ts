@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { signalGroup } from './process-group.js';
+import { signalGroup } from '../../common/process-group.js';
 
 /**
  * How long a run may take. fping gives a silent host up after 0.5 + 0.75 + 1.125 + 1.6875 s; the rest is for a busy

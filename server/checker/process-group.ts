@@ -1,14 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
+import { signalGroup } from '../../common/process-group.js';
 
-/** Signals a child that was started detached, and all in its process group; not to be called once it has ended. */
-export function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, signal);
-  } catch {
-    // None of them is left.
-  }
-}
+export { signalGroup };
 
 /**
  * Asks a child's process group to end, and kills it when the child has not after the grace.

@@ -7,7 +7,8 @@ import type { Log } from '../../common/log.js';
 import type { CheckOutcome } from '../client/client.js';
 import { CheckerSlots } from './checker-slots.js';
 import { logLines } from './output-lines.js';
-import { endGroup, signalGroup } from './process-group.js';
+import { signalGroup } from '../../common/process-group.js';
+import { endGroup } from './process-group.js';
 import type { RunningCheck } from './running-check.js';
 import { NOT_FOUND, STOP_GRACE_MS, STOPPED } from './running-check.js';
 

@@ -11,7 +11,7 @@ import {
 import { dirname, join } from 'node:path';
 import { describeError, MandosError } from '../../common/errors.js';
 import { tryLockFile } from '../../common/libc-process.js';
-import { syncDirectory } from './sync-directory.js';
+import { syncDirectory } from '../../common/sync-directory.js';
 import { LOCK_NAME } from './writer-protocol.js';
 
 /** What helps against a fault of the state directory, by the system's name for it. */

@@ -16,7 +16,7 @@ import { identityOf, identityOfOpen } from './file-identity.js';
 import type { Entry } from './lmdb-file.js';
 import { readEntries } from './lmdb-file.js';
 import { FORMAT_VERSION, keyOf, seal, VERSION_KEY } from './record.js';
-import { syncDirectory } from './sync-directory.js';
+import { syncDirectory } from '../../common/sync-directory.js';
 import type { Answer, Change, Done, Request } from './writer-protocol.js';
 import { LOCK_FD, LOCK_NAME } from './writer-protocol.js';
 
