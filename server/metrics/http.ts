@@ -1,7 +1,7 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
-import type { ListenOptions } from 'node:net';
+import type { ListenOptions, Socket } from 'node:net';
 import { connect } from 'node:net';
 import { describeError, MandosError } from '../../common/errors.js';
 
@@ -35,13 +35,15 @@ export async function serveText(
   render: () => Promise<string>,
 ): Promise<MetricsServer> {
   let renderedMs = -Infinity;
-  let rendered = Promise.resolve('');
+  let rendered = Promise.resolve(Buffer.alloc(0));
   const text = () => {
     const nowMs = performance.now();
     if (nowMs - renderedMs < SAME_ANSWER_MS) return rendered;
     renderedMs = nowMs;
-    return (rendered = render());
+    // One for all who get it, however many wait to read it.
+    return (rendered = render().then(made => Buffer.from(made)));
   };
+  const answering = new WeakSet<Socket>();
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -50,7 +52,13 @@ export async function serveText(
       keepAliveTimeout: REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: REQUEST_TIMEOUT_MS / 5,
     },
-    (request, response) => void answer(request, response, contentType, text),
+    (request, response) => {
+      // Pipelined requests would have their answers wait here for somebody who need not ever read them.
+      if (answering.has(request.socket)) return void request.socket.destroy();
+      answering.add(request.socket);
+      response.once('finish', () => answering.delete(request.socket));
+      void answer(request, response, contentType, text);
+    },
   );
   server.maxConnections = MAX_CONNECTIONS;
   server.setTimeout(2 * REQUEST_TIMEOUT_MS);
@@ -69,7 +77,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   contentType: string,
-  text: () => Promise<string>,
+  text: () => Promise<Buffer>,
 ): Promise<void> {
   // Whatever body comes is not read: the connection ends with the answer.
   const refuse = (status: number, headers: Record<string, string> = {}) =>
@@ -77,7 +85,7 @@ async function answer(
   if (request.url?.split('?', 1)[0] !== '/metrics') return refuse(404);
   if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(405, { Allow: 'GET, HEAD' });
   try {
-    const body = Buffer.from(await text());
+    const body = await text();
     response.writeHead(200, { 'Content-Type': contentType, 'Content-Length': body.length });
     response.end(request.method === 'HEAD' ? undefined : body);
   } catch {

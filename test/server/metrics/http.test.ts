@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request } from 'node:http';
@@ -93,6 +94,18 @@ test('a connection that asks for nothing is closed', async t => {
   const silent = talk(where, '');
   const half = talk(where, 'GET /metrics HT');
   await Promise.all([silent.closed, half.closed]);
+});
+
+test('who asks again before the last answer is out is closed; after it, the connection goes on', async t => {
+  const { where } = await serve(t, '127.0.0.1:0');
+  const get = 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n';
+  const last = get.replace('Host', 'Connection: close\r\nHost');
+  const answers = (text: string) => text.match(/text\n/g)?.length ?? 0;
+  assert.equal(answers(await talk(where, get + get + last).closed), 0);
+  const polite = talk(where, get);
+  await once(polite.socket, 'data');
+  polite.socket.write(last);
+  assert.equal(answers(await polite.closed), 2);
 });
 
 test('more connections than a few are closed at once', async t => {
