@@ -7,6 +7,9 @@ export const QUEUE_LIMIT = 10_000;
 /** Of these, alerts of one client: one that asks and asks must not take the others' places. */
 export const CLIENT_QUEUE_LIMIT = 100;
 
+/** What anybody who has a client's key can make at will: it makes room for what tells of him. */
+const GIVES_WAY: ReadonlySet<string> = new Set(['refused', 'approval_needed', 'release_interrupted']);
+
 interface Lane {
   readonly waiting: Alert[];
   isBusy: boolean;
@@ -25,7 +28,7 @@ export class AlertQueue {
 
   /**
    * @param deliver never rejects
-   * @param onDropped hears of each alert for which there was no room
+   * @param onDropped hears of each alert for which there was no room, or no room any more
    */
   constructor(deliver: (alert: Alert) => Promise<void>, onDropped: (alert: Alert) => void) {
     this.#deliver = deliver;
@@ -37,8 +40,11 @@ export class AlertQueue {
     const name = alert.client ?? `\n${alert.event}`;
     const lane = this.#lanes.get(name) ?? { waiting: [], isBusy: false };
     if (this.#waiting >= QUEUE_LIMIT || lane.waiting.length >= CLIENT_QUEUE_LIMIT) {
-      this.#onDropped(alert);
-      return;
+      const oldest = lane.waiting.findIndex(({ event }) => GIVES_WAY.has(event));
+      const [left] = oldest === -1 ? [] : lane.waiting.splice(oldest, 1);
+      this.#onDropped(left ?? alert);
+      if (!left) return;
+      this.#waiting--;
     }
     this.#lanes.set(name, lane);
     lane.waiting.push(alert);

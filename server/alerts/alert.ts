@@ -11,9 +11,6 @@ export interface Alert {
   readonly members: Readonly<Record<string, unknown>>;
 }
 
-/** The event of which an attacker can make as many as he likes. */
-export const UNKNOWN_KEY = 'unknown_key';
-
 /**
  * What hooks are told of what happened to a client, with the members that the audit log has (docs/audit-log.md). Never a
  * secret.
@@ -34,7 +31,7 @@ export function alertOf(event: ClientEvent, nowMs: number): Alert | undefined {
       return about('release_interrupted', { ...peerFields(event.peer), releases: event.client.releases });
     case 'refused': {
       const { code, reason } = event.refusal;
-      const name = code === 'unknown' ? UNKNOWN_KEY : 'refused';
+      const name = code === 'unknown' ? 'unknown_key' : 'refused';
       return about(name, { ...peerFields(event.peer), code, reason });
     }
     case 'impostor':
@@ -71,6 +68,15 @@ export function alertOf(event: ClientEvent, nowMs: number): Alert | undefined {
 export function serverStarted(members: object, nowMs: number): Alert {
   const event = 'server_started';
   return { event, client: undefined, members: { time: formatTime(nowMs), event, ...members } };
+}
+
+/**
+ * Of refusals, anybody with a key can make as many as he likes.
+ * @returns for these, of what kind it is: the same client's, for the same reason; undefined for others
+ */
+export function floodOf({ event, client, members }: Alert): string | undefined {
+  if (event !== 'refused' && event !== 'unknown_key') return undefined;
+  return JSON.stringify([client, members['code']]);
 }
 
 /** One that stands for so many since the last of its kind. */

@@ -2,14 +2,18 @@ import { counted } from '../../common/counted.js';
 import type { Log } from '../../common/log.js';
 import type { ClientEvent } from '../client/events.js';
 import type { Alert } from './alert.js';
-import { alertOf, serverStarted, UNKNOWN_KEY, withCount } from './alert.js';
+import { alertOf, floodOf, serverStarted, withCount } from './alert.js';
 import { AlertQueue } from './alert-queue.js';
 import { findHooks } from './find-hooks.js';
 import { Paced } from './paced.js';
+import { PacedKinds } from './paced-kinds.js';
 import { runHook } from './run-hook.js';
 
-/** Between two alerts of unknown keys, which anybody on the network can make: what came meanwhile is counted. */
-const UNKNOWN_KEY_PAUSE_MS = 10_000;
+/**
+ * Between two alerts of unknown keys, which anybody on the network can make, and of refusals of a client for the same
+ * reason: what came meanwhile is counted.
+ */
+const REFUSAL_PAUSE_MS = 10_000;
 /** Between two lines on failed hooks, and on dropped alerts: a webhook that is down fails for each client. */
 const REPORT_PAUSE_MS = 60_000;
 /** How long hooks have to end by themselves when the server stops; the whole server has a second. */
@@ -42,7 +46,7 @@ export class Alerts {
   readonly #log: Log;
   readonly #effects: AlertEffects;
   readonly #queue: AlertQueue;
-  readonly #unknownKeys: Paced<Alert>;
+  readonly #refusals: PacedKinds<Alert>;
   readonly #failures: Paced<string>;
   readonly #drops: Paced<Alert>;
   readonly #stop = new AbortController();
@@ -64,7 +68,7 @@ export class Alerts {
         this.#drops.add(alert);
       },
     );
-    this.#unknownKeys = new Paced(UNKNOWN_KEY_PAUSE_MS, after, (alert, count) =>
+    this.#refusals = new PacedKinds(REFUSAL_PAUSE_MS, after, (alert, count) =>
       this.#queue.push(withCount(alert, count)),
     );
     this.#failures = new Paced(REPORT_PAUSE_MS, after, (line, count) => {
@@ -85,8 +89,9 @@ export class Alerts {
     if (this.#path() === undefined || this.#stop.signal.aborted) return;
     const alert = alertOf(event, this.#effects.nowMs());
     if (!alert) return;
-    if (alert.event === UNKNOWN_KEY) this.#unknownKeys.add(alert);
-    else this.#queue.push(alert);
+    const flood = floodOf(alert);
+    if (flood === undefined) this.#queue.push(alert);
+    else this.#refusals.add(flood, alert);
   }
 
   /** The server serves. @param members what there is to say of it */
@@ -99,13 +104,13 @@ export class Alerts {
    * @returns when they are gone, within a second; never rejects
    */
   async stop(): Promise<void> {
-    this.#unknownKeys.flush();
+    this.#refusals.flush();
     await this.#idle(STOP_GRACE_MS);
     const left = this.#queue.clear();
     if (left > 0) this.#log.warning(`on_event: ${counted(left, 'event')} not delivered: the server stops`);
     this.#stop.abort();
     await this.#idle(STOP_KILL_MS);
-    this.#unknownKeys.flush();
+    this.#refusals.flush();
     this.#failures.flush();
     this.#drops.flush();
   }

@@ -6,6 +6,7 @@ export class Paced<Item> {
   readonly #pauseMs: number;
   readonly #after: (delayMs: number, run: () => void) => () => void;
   readonly #pass: (item: Item, count: number) => void;
+  readonly #onIdle: () => void;
   #last: Item | undefined;
   #count = 0;
   #cancel: (() => void) | undefined;
@@ -13,15 +14,18 @@ export class Paced<Item> {
   /**
    * @param after runs something later; returns what cancels it
    * @param pass gets an item, and how many it stands for since the last time
+   * @param onIdle hears when nothing has come for a pause: a new one would do the same from here on
    */
   constructor(
     pauseMs: number,
     after: (delayMs: number, run: () => void) => () => void,
     pass: (item: Item, count: number) => void,
+    onIdle: () => void = () => {},
   ) {
     this.#pauseMs = pauseMs;
     this.#after = after;
     this.#pass = pass;
+    this.#onIdle = onIdle;
   }
 
   add(item: Item): void {
@@ -39,6 +43,7 @@ export class Paced<Item> {
 
   #next(): void {
     this.#cancel = this.#take() ? this.#after(this.#pauseMs, () => this.#next()) : undefined;
+    if (!this.#cancel) this.#onIdle();
   }
 
   #take(): boolean {

@@ -72,6 +72,29 @@ test('one client has so many places, and all have so many together; what has non
   assert.equal(dropped.length, 2 + CLIENT_QUEUE_LIMIT - (HOOKS_AT_ONCE - 1));
 });
 
+test('where there is no room, what somebody with a stolen key can make at will gives way, the oldest first', async () => {
+  const { queue, dropped, begun, endFirst } = makeQueue();
+  const push = (event: string) => queue.push({ event, client: 'a', members: {} });
+  push('first');
+  const flood = ['refused', 'approval_needed', 'release_interrupted'];
+  push('released');
+  for (let i = 1; i < CLIENT_QUEUE_LIMIT; i++) push(flood[i % 3] ?? '');
+  const important = ['impostor', 'disabled', 'expiring_soon'];
+  for (const event of important) push(event);
+  assert.deepEqual(dropped, ['a approval_needed', 'a release_interrupted', 'a refused']);
+  push('refused');
+  assert.deepEqual(dropped.slice(3), ['a approval_needed']);
+  const idle = queue.idle();
+  for (let i = 0; i <= CLIENT_QUEUE_LIMIT; i++) await endFirst();
+  await idle;
+  assert.equal(begun.length, CLIENT_QUEUE_LIMIT + 1);
+  assert.deepEqual(begun.slice(0, 2), ['a first', 'a released']);
+  assert.deepEqual(
+    begun.slice(-4),
+    [...important, 'refused'].map(event => `a ${event}`),
+  );
+});
+
 test('10,000 alerts of 10,000 clients are all delivered', async () => {
   let delivered = 0;
   const queue = new AlertQueue(

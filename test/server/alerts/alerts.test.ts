@@ -9,6 +9,7 @@ import {
   hookDirectory,
   namedClient,
   NOW_MS,
+  refused,
   released,
   SECRET,
   startAlerts,
@@ -181,6 +182,29 @@ test('a flood of unknown keys is one alert in a while with their number, and kee
   assert.equal(all.length, 3);
   assert.deepEqual([last?.['event'], last?.['count'], last?.['client']], ['unknown_key', 49_999, null]);
   assert.equal(last?.['key_id'], (49_999).toString(16).toUpperCase().padStart(64, '0'));
+});
+
+test('a flood of refusals of a client is one alert in a while for each reason, with their number', async t => {
+  const { hook, written } = hookDirectory(t);
+  const { alerts } = startAlerts(t, hook('tell', 'cat >>"$output"'));
+  for (let i = 0; i < 1000; i++) {
+    alerts.hear(refused('web1'));
+    alerts.hear(refused('web1', 'disabled'));
+  }
+  alerts.hear(refused('web2'));
+  alerts.hear(released('web1'));
+  await written(4);
+  await alerts.stop();
+  const said = (await written(6)).map(line => JSON.parse(line) as Record<string, unknown>);
+  assert.deepEqual(said.map(({ client, code, count }) => [client, code, count].join(' ')).toSorted(), [
+    'web1  ',
+    'web1 denied 1',
+    'web1 denied 999',
+    'web1 disabled 1',
+    'web1 disabled 999',
+    'web2 denied 1',
+  ]);
+  assert.equal(alerts.counts.dropped, 0);
 });
 
 test('10,000 clients that are disabled at once are all told, or counted and said to be dropped', async t => {

@@ -34,6 +34,12 @@ export function unknownKey(keyId = STRANGER): ClientEvent {
   return { kind: 'refused', client: undefined, keyId, peer: PEER, refusal };
 }
 
+export function refused(name: string, code: 'disabled' | 'denied' = 'denied'): ClientEvent {
+  const client = namedClient(name);
+  const refusal = { kind: 'refuse', client, code, reason: code } as const;
+  return { kind: 'refused', client, keyId: 'ab'.repeat(32), peer: PEER, refusal };
+}
+
 /** A directory for hooks, and where they write. */
 export function hookDirectory(t: TestContext) {
   const directory = scratchDirectory(t);
