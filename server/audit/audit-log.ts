@@ -1,11 +1,17 @@
 import { counted } from '../../common/counted.js';
 import { describeError } from '../../common/errors.js';
 import type { Log } from '../../common/log.js';
+import { TokenBucket } from '../../common/token-bucket.js';
 import type { ClientEvent } from '../client/events.js';
 import type { FileOwner } from './audit-file.js';
 import { AuditFile } from './audit-file.js';
 import type { AuditRecord } from './audit-record.js';
-import { auditRecord, lostRecord } from './audit-record.js';
+import { auditRecord, gapRecord } from './audit-record.js';
+
+/** Records of unknown keys that are written at once: a rack of machines that are not in clients.conf yet. */
+const UNKNOWN_KEYS_AT_ONCE = 100;
+/** And then: anybody on the network can make them, and the disk is not his to fill. Some 40 MB a day. */
+const UNKNOWN_KEYS_PER_SECOND = 1;
 
 /** Where every verdict is written down (docs/audit-log.md). None of its methods throws. */
 export interface AuditLog {
@@ -26,10 +32,24 @@ export interface AuditLog {
  * a crash of the server loses it nor a queue has to be bounded. Power that fails may lose the last seconds.
  * @param nowMs milliseconds since the Unix epoch
  * @param owner of a file that is made: who the server is to run as
+ * @param monotonicMs of a clock that never goes back, milliseconds
  * @throws MandosError AUDIT_LOG when it cannot be opened
  */
-export function openAuditLog(path: string, log: Log, nowMs: () => number, owner?: FileOwner): AuditLog {
-  return new FileAuditLog(path, log, nowMs, owner);
+export function openAuditLog(
+  path: string,
+  log: Log,
+  nowMs: () => number,
+  owner?: FileOwner,
+  monotonicMs: () => number = () => performance.now(),
+): AuditLog {
+  return new FileAuditLog(path, log, nowMs, owner, monotonicMs);
+}
+
+/** Records that are missing, and of which the file does not say so yet. */
+interface Gap {
+  readonly event: 'lost' | 'omitted';
+  count: number;
+  sinceMs: number;
 }
 
 class FileAuditLog implements AuditLog {
@@ -38,15 +58,24 @@ class FileAuditLog implements AuditLog {
   readonly #owner: FileOwner | undefined;
   #file: AuditFile;
   #isFailing = false;
-  /** Records that could not be written, and of which the file does not say so yet. */
-  #lost = 0;
-  #lostSinceMs = 0;
+  readonly #lost: Gap = { event: 'lost', count: 0, sinceMs: 0 };
+  readonly #omitted: Gap = { event: 'omitted', count: 0, sinceMs: 0 };
+  readonly #monotonicMs: () => number;
+  readonly #unknownKeys: TokenBucket;
   #isClosed = false;
 
-  constructor(path: string, log: Log, nowMs: () => number, owner: FileOwner | undefined) {
+  constructor(
+    path: string,
+    log: Log,
+    nowMs: () => number,
+    owner: FileOwner | undefined,
+    monotonicMs: () => number,
+  ) {
     this.#log = log;
     this.#nowMs = nowMs;
     this.#owner = owner;
+    this.#monotonicMs = monotonicMs;
+    this.#unknownKeys = new TokenBucket(UNKNOWN_KEYS_PER_SECOND, UNKNOWN_KEYS_AT_ONCE, monotonicMs());
     this.#file = new AuditFile(path, owner);
   }
 
@@ -55,8 +84,10 @@ class FileAuditLog implements AuditLog {
     const nowMs = this.#nowMs();
     const record = auditRecord(event, nowMs);
     if (record === undefined) return;
-    if (this.#writeLost(nowMs) && this.#write(record)) this.#succeeded();
-    else this.#lose(nowMs);
+    const isUnknown = event.kind === 'refused' && event.refusal.code === 'unknown';
+    if (isUnknown && !this.#unknownKeys.take(this.#monotonicMs())) miss(this.#omitted, nowMs);
+    else if (this.#writeGaps(nowMs) && this.#write(record)) this.#succeeded();
+    else miss(this.#lost, nowMs);
   }
 
   reopen(path = this.#file.path): void {
@@ -73,18 +104,21 @@ class FileAuditLog implements AuditLog {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (!this.#writeLost(this.#nowMs())) {
-      this.#log.error(`${this.#file.path}: ${counted(this.#lost, 'audit record')} lost`);
+    if (!this.#writeGaps(this.#nowMs())) {
+      const count = this.#lost.count + this.#omitted.count;
+      this.#log.error(`${this.#file.path}: ${counted(count, 'audit record')} lost`);
     }
     this.#file.close();
   }
 
-  /** @returns whether the file says all that is lost */
-  #writeLost(nowMs: number): boolean {
-    if (this.#lost === 0) return true;
-    const isWritten = this.#write(lostRecord(this.#lost, this.#lostSinceMs, nowMs));
-    if (isWritten) this.#lost = 0;
-    return isWritten;
+  /** @returns whether the file says all that is missing */
+  #writeGaps(nowMs: number): boolean {
+    for (const gap of [this.#lost, this.#omitted]) {
+      if (gap.count === 0) continue;
+      if (!this.#write(gapRecord(gap.event, gap.count, gap.sinceMs, nowMs))) return false;
+      gap.count = 0;
+    }
+    return true;
   }
 
   #write(record: AuditRecord): boolean {
@@ -101,13 +135,13 @@ class FileAuditLog implements AuditLog {
     }
   }
 
-  #lose(nowMs: number): void {
-    if (this.#lost === 0) this.#lostSinceMs = nowMs;
-    this.#lost++;
-  }
-
   #succeeded(): void {
     if (this.#isFailing) this.#log.warning(`${this.#file.path}: can be written again`);
     this.#isFailing = false;
   }
+}
+
+function miss(gap: Gap, nowMs: number): void {
+  if (gap.count === 0) gap.sinceMs = nowMs;
+  gap.count++;
 }

@@ -71,7 +71,15 @@ export function auditRecord(event: ClientEvent, nowMs: number): AuditRecord | un
   }
 }
 
-/** What stands in the place of records that could not be written. @param sinceMs when the first of them was lost */
-export function lostRecord(count: number, sinceMs: number, nowMs: number): AuditRecord {
-  return { time: formatTime(nowMs), event: 'lost', count, since: formatTime(sinceMs) };
+/**
+ * What stands in the place of records that could not be written, or were too many.
+ * @param sinceMs when the first of them would have been written
+ */
+export function gapRecord(
+  event: 'lost' | 'omitted',
+  count: number,
+  sinceMs: number,
+  nowMs: number,
+): AuditRecord {
+  return { time: formatTime(nowMs), event, count, since: formatTime(sinceMs) };
 }

@@ -27,7 +27,7 @@ import { makeFile } from '../../../server/audit/audit-file.js';
 import { openAuditLog } from '../../../server/audit/audit-log.js';
 import { requires } from '../../support/requires.js';
 import { recorder } from '../checker/recorder.js';
-import { NO_VERDICTS, NOW_MS, numbered, VERDICTS } from './sample-events.js';
+import { NO_VERDICTS, NOW_MS, numbered, numberedUnknown, VERDICTS } from './sample-events.js';
 
 const nowMs = () => NOW_MS;
 
@@ -272,6 +272,36 @@ test("other writers' lines and the server's stay apart", t => {
     numbersIn(path),
     others.flatMap((other, i) => [i, other]),
   );
+});
+
+test('strangers cannot fill the disk: what is over a rate is counted, and clients have all their records', t => {
+  const path = join(temporaryDirectory(t), 'audit.json');
+  const { log, lines } = recorder();
+  let passedMs = 0;
+  const audit = openAuditLog(
+    path,
+    log,
+    () => NOW_MS + passedMs,
+    undefined,
+    () => passedMs,
+  );
+  t.after(() => audit.close());
+  const written = () =>
+    readLines(path).map(line => {
+      const { event, reason, count, since } = parse(line);
+      return event === 'omitted' ? `${String(count)} since ${String(since)}` : Number(reason);
+    });
+  for (let i = 0; i < 500; i++) audit.record(numberedUnknown(i));
+  assert.deepEqual(written(), range(0, 100));
+  const since = new Date(NOW_MS).toISOString();
+  for (let i = 1000; i < 1200; i++) audit.record(numbered(i));
+  assert.deepEqual(written().slice(100), [`400 since ${since}`, ...range(1000, 1200)]);
+  passedMs = 2000;
+  for (let i = 2000; i < 2010; i++) audit.record(numberedUnknown(i));
+  assert.deepEqual(written().slice(301), [2000, 2001]);
+  audit.close();
+  assert.deepEqual(written().slice(303), [`8 since ${new Date(NOW_MS + 2000).toISOString()}`]);
+  assert.deepEqual(lines, []);
 });
 
 test('after close nothing is written, least of all into a file that has its descriptor now', t => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { auditRecord, lostRecord } from '../../../server/audit/audit-record.js';
+import { auditRecord, gapRecord } from '../../../server/audit/audit-record.js';
 import type { ClientEvent } from '../../../server/client/events.js';
 import { BY_CONFIGURATION } from '../../../server/client/events.js';
 import { createClient } from '../../../server/client/client.js';
@@ -15,7 +15,8 @@ const HOUR_MS = 3_600_000;
 
 const samples = [
   ...VERDICTS.map(event => auditRecord(event, NOW_MS)),
-  lostRecord(12, NOW_MS - HOUR_MS, NOW_MS),
+  gapRecord('lost', 12, NOW_MS - HOUR_MS, NOW_MS),
+  gapRecord('omitted', 34, NOW_MS - HOUR_MS, NOW_MS),
 ];
 
 /** The cells of a table of the document, without its head. */

@@ -62,6 +62,12 @@ export const NO_VERDICTS: readonly ClientEvent[] = [
 
 /** A refusal that says which one it is. */
 export function numbered(number: number): ClientEvent {
+  const refusal = { kind: 'refuse', client, code: 'disabled', reason: String(number) } as const;
+  return { kind: 'refused', client, keyId, peer, refusal };
+}
+
+/** The same, of a key that no client has. */
+export function numberedUnknown(number: number): ClientEvent {
   const refusal = { kind: 'refuse', client: undefined, code: 'unknown', reason: String(number) } as const;
   return { kind: 'refused', client: undefined, keyId: stranger, peer, refusal };
 }
