@@ -48,7 +48,7 @@ export async function obtain(
     };
     const obtaining = obtainPassword({
       sources,
-      fetch: ({ host, port }, tryOver, connected) => fetchSecret(host, port, context, tryOver, connected),
+      fetch: ({ host, port }, tryOver, progress) => fetchSecret(host, port, context, tryOver, progress),
       decrypt: async blob => decryptSecret(blob, await loadKey()),
       retryMs: options.retryMs,
       log,

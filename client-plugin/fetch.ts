@@ -4,6 +4,7 @@ import { describeError, MandosError } from '../common/errors.js';
 import { GREETING, SECRET_LIMIT_BYTES } from '../common/protocol.js';
 import type { TlsContext } from '../common/tls/tls-context.js';
 import { TlsStream } from '../common/tls/tls-stream.js';
+import type { TryProgress } from './obtain.js';
 
 /** Milliseconds to connect: a server on the same network answers at once; TCP's own minutes would waste retries. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -20,7 +21,7 @@ const KEEP_ALIVE_MS = 10_000;
  * @param host numeric address, with `%interface` for a link-local one
  * @param context with this machine's TLS key pair
  * @param signal gives the try up
- * @param connected called when there is a connection, so that other addresses of the same server can wait
+ * @param progress is told when there is a connection, and when the server has said something
  * @returns the OpenPGP message as the server stores it
  * @throws MandosError FETCH_CONNECT, FETCH_TLS, FETCH_REFUSED (the server closed without a secret), FETCH_TOO_LARGE;
  *   the signal's reason when aborted
@@ -30,10 +31,11 @@ export async function fetchSecret(
   port: number,
   context: TlsContext,
   signal: AbortSignal,
-  connected: () => void = () => {},
+  progress: Partial<TryProgress> = {},
 ): Promise<Uint8Array> {
   const socket = await connectTo(host, port, signal);
-  connected();
+  progress.connected?.();
+  if (progress.answered) socket.once('data', progress.answered);
   socket.write(GREETING);
   const stream = new TlsStream(socket, { role: 'server', context, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS });
   const abort = () => stream.destroy(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
@@ -114,4 +116,4 @@ function readAll(stream: TlsStream): Promise<Uint8Array> {
 }
 
 const REFUSED =
-  'closed the connection without sending a password (unknown key, disabled client, or approval denied)';
+  'closed the connection without sending a password (it does not say why: "mandos --explain CLIENT" there does)';

@@ -11,13 +11,21 @@ import { ServerTries } from './server-tries.js';
  */
 export type ServerSource = (report: (servers: readonly Server[]) => void, signal: AbortSignal) => void;
 
+/** What a try tells before it ends. */
+export interface TryProgress {
+  /** It has a connection: other addresses of the same server can wait. */
+  readonly connected: () => void;
+  /** The server has said something: it is none that only holds connections. */
+  readonly answered: () => void;
+}
+
 export interface ObtainOptions {
   readonly sources: readonly ServerSource[];
   /**
-   * Gets the encrypted password from one place. Calls `connected` when it has a connection, so that the server is not
-   * tried at its other addresses meanwhile. @throws MandosError FETCH_…
+   * Gets the encrypted password from one place. Says when it has a connection, so that the server is not tried at its
+   * other addresses meanwhile, and when the server has said something. @throws MandosError FETCH_…
    */
-  readonly fetch: (target: Target, signal: AbortSignal, connected: () => void) => Promise<Uint8Array>;
+  readonly fetch: (target: Target, signal: AbortSignal, progress: TryProgress) => Promise<Uint8Array>;
   readonly decrypt: (blob: Uint8Array) => Promise<Uint8Array>;
   /** Longest pause between tries of the same server: `--retry`. */
   readonly retryMs: number;
@@ -157,8 +165,10 @@ class Search {
 
   async #tryOnce(attempt: Try, signal: AbortSignal): Promise<Uint8Array> {
     const { fetch, decrypt, clock } = this.#options;
-    const connected = () => this.#tries.connected(attempt, clock.nowMs());
-    const blob = await fetch(attempt.target, signal, connected);
+    const blob = await fetch(attempt.target, signal, {
+      connected: () => this.#tries.connected(attempt, clock.nowMs()),
+      answered: () => this.#tries.answered(attempt),
+    });
     try {
       return await decrypt(blob);
     } finally {

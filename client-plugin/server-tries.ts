@@ -29,7 +29,7 @@ export type TryOutcome = 'unreachable' | 'failed';
  * Tries at once. Networks have a few servers; the rest of this room is so that false ones, which anybody on the link
  * can announce, do not keep true ones waiting, at some 50 kB of memory each.
  */
-export const MAX_TRIES = 16;
+export const MAX_TRIES = 64;
 /** RFC 8305 section 5, Connection Attempt Delay: an address may take this long before the next one is tried too. */
 export const STAGGER_MS = 250;
 /**
@@ -39,6 +39,12 @@ export const STAGGER_MS = 250;
 export const CONNECTED_PATIENCE_MS = 10_000;
 /** How long a try may hold its place when others wait for one: see MAX_TRIES. */
 export const PREEMPT_AFTER_MS = 30_000;
+/**
+ * The same for a try in which the server has not said anything yet. A true one speaks at once; so some hundred false
+ * ones that take connections and are silent do not keep the true one waiting for long. Doubles with each failure, for
+ * servers that are slow.
+ */
+export const SILENT_PREEMPT_AFTER_MS = 2_000;
 /**
  * Servers that are not announced any more but wait for their first try: a flood of false ones drives the true ones from
  * the tables, so that they come and go. So many, at some kilobytes each, are remembered for a second in a flood of a
@@ -90,6 +96,7 @@ export class ServerTries {
   readonly #servers = new Map<string, ServerState>();
   readonly #running = new Map<string, Try>();
   readonly #aborting = new Set<Try>();
+  readonly #answered = new Set<Try>();
 
   /**
    * @param options.retryMs longest pause between tries of the same server
@@ -153,8 +160,11 @@ export class ServerTries {
     let dueMs = Infinity;
     for (const state of this.#servers.values()) if (mayBegin(state)) dueMs = Math.min(dueMs, state.dueMs);
     if (this.#running.size < MAX_TRIES) return dueMs;
-    const oldest = this.#oldest();
-    return oldest ? Math.max(dueMs, oldest.startedMs + PREEMPT_AFTER_MS) : Infinity;
+    let placeMs = Infinity;
+    for (const attempt of this.#running.values()) {
+      if (!this.#aborting.has(attempt)) placeMs = Math.min(placeMs, this.#preemptibleFromMs(attempt));
+    }
+    return Math.max(dueMs, placeMs);
   }
 
   /** The try has a connection: its server gets more time before it is tried at another address. */
@@ -163,11 +173,17 @@ export class ServerTries {
     if (state) state.dueMs = Math.max(state.dueMs, nowMs + CONNECTED_PATIENCE_MS);
   }
 
+  /** The server has said something. */
+  answered(attempt: Try): void {
+    if (this.#running.get(targetKey(attempt.target)) === attempt) this.#answered.add(attempt);
+  }
+
   /** The try has ended without a password. */
   ended(attempt: Try, outcome: TryOutcome, nowMs: number): void {
     const key = targetKey(attempt.target);
     this.#running.delete(key);
     this.#aborting.delete(attempt);
+    this.#answered.delete(attempt);
     const state = this.#servers.get(attempt.serverKey);
     if (!state) return;
     state.running--;
@@ -212,16 +228,23 @@ export class ServerTries {
     return idle.toSorted((a, b) => attemptsAt(state, a) - attemptsAt(state, b))[0];
   }
 
-  #oldest(): Try | undefined {
-    // A Map keeps the order of insertion, which here is that of time.
-    for (const attempt of this.#running.values()) if (!this.#aborting.has(attempt)) return attempt;
-    return undefined;
+  /** The try that gives its place to another that waits, if one has to: the one that has had its time for longest. */
+  #preemptible(nowMs: number): Try | undefined {
+    let first: Try | undefined;
+    let firstMs = nowMs;
+    for (const attempt of this.#running.values()) {
+      const fromMs = this.#aborting.has(attempt) ? Infinity : this.#preemptibleFromMs(attempt);
+      if (fromMs > firstMs || (first && fromMs === firstMs)) continue;
+      first = attempt;
+      firstMs = fromMs;
+    }
+    return first;
   }
 
-  /** The try that gives its place to another that waits, if one has to. */
-  #preemptible(nowMs: number): Try | undefined {
-    const oldest = this.#oldest();
-    return oldest && oldest.startedMs + PREEMPT_AFTER_MS <= nowMs ? oldest : undefined;
+  #preemptibleFromMs(attempt: Try): number {
+    if (this.#answered.has(attempt)) return attempt.startedMs + PREEMPT_AFTER_MS;
+    const failures = this.#servers.get(attempt.serverKey)?.failures ?? 0;
+    return attempt.startedMs + Math.min(PREEMPT_AFTER_MS, SILENT_PREEMPT_AFTER_MS * 2 ** failures);
   }
 
   #pauseMs(failures: number): number {

@@ -86,12 +86,13 @@ export async function search(
     beforeNetwork();
     const { password, target } = await obtainPassword({
       sources,
-      fetch: async (place, signal, connected) => {
+      fetch: async (place, signal, progress) => {
         const attempt = attemptAt(place);
-        const blob = await fetchSecret(place.host, place.port, context, signal, () => {
+        const connected = () => {
           attempt.connected = true;
-          connected();
-        });
+          progress.connected();
+        };
+        const blob = await fetchSecret(place.host, place.port, context, signal, { ...progress, connected });
         attempt.bytes = blob.length;
         return blob;
       },

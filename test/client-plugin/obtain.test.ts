@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { ObtainOptions, SearchWatcher } from '../../client-plugin/obtain.js';
 import { obtainPassword } from '../../client-plugin/obtain.js';
 import type { Server, Target } from '../../client-plugin/server-tries.js';
-import { MAX_TRIES, PREEMPT_AFTER_MS } from '../../client-plugin/server-tries.js';
+import { MAX_TRIES, SILENT_PREEMPT_AFTER_MS } from '../../client-plugin/server-tries.js';
 import { describeError, MandosError } from '../../common/errors.js';
 import type { LogLevel } from '../../common/log.js';
 import { createLog } from '../../common/log.js';
@@ -231,7 +231,7 @@ test('false servers by the thousand do not fill the console', async () => {
 });
 
 test('a true server gets its turn beside servers that accept and say nothing', async () => {
-  const { clock, result, found } = search(async (target, signal, connected) => {
+  const { clock, result, found } = search(async (target, signal, { connected }) => {
     connected();
     if (target.host === 'true') return Uint8Array.of(5);
     return hang(signal);
@@ -240,7 +240,7 @@ test('a true server gets its turn beside servers that accept and say nothing', a
   found(...tarpits);
   await clock.pass(1000);
   found(...tarpits, server('true'));
-  await clock.pass(5 * PREEMPT_AFTER_MS);
+  await clock.pass(5 * SILENT_PREEMPT_AFTER_MS);
   assert.equal((await result).target.host, 'true');
 });
 

@@ -8,6 +8,7 @@ import {
   MAX_WAITING,
   PREEMPT_AFTER_MS,
   ServerTries,
+  SILENT_PREEMPT_AFTER_MS,
   STAGGER_MS,
 } from '../../client-plugin/server-tries.js';
 import { ServiceResolver } from '../../client-plugin/discovery/service-resolver.js';
@@ -173,11 +174,18 @@ test('one place is tried once at a time, under however many names it is announce
   assert.deepEqual(started(machine, machine.nextMs()), ['same']);
 });
 
+/** Begins what is due, in tries that are answered and then hang. */
+function hangAll(machine: ServerTries, nowMs: number): void {
+  const { start } = machine.step(nowMs);
+  assert.equal(start.length, MAX_TRIES);
+  for (const attempt of start) machine.answered(attempt);
+}
+
 test('when all places are taken by tries that hang, the oldest gives way', () => {
   const machine = tries();
   const hanging = Array.from({ length: MAX_TRIES }, (_, i) => server(`tarpit${i}`, `t${i}`));
   machine.setServers(hanging, 0);
-  assert.equal(started(machine, 0).length, MAX_TRIES);
+  hangAll(machine, 0);
   machine.setServers([...hanging, server('true', 'true1')], 100);
   assert.deepEqual(machine.step(100), { start: [], abort: [] });
   assert.equal(machine.nextMs(), PREEMPT_AFTER_MS);
@@ -192,12 +200,37 @@ test('when all places are taken by tries that hang, the oldest gives way', () =>
   assert.deepEqual(started(machine, PREEMPT_AFTER_MS), ['true1']);
 });
 
+test('a server that has said nothing gives way much sooner, and later each time that it was tried', () => {
+  const machine = tries();
+  const silent = Array.from({ length: MAX_TRIES }, (_, i) => server(`tarpit${i}`, `t${i}`));
+  machine.setServers(silent, 0);
+  const [first, second, ...others] = machine.step(0).start;
+  assert.ok(first && second);
+  machine.answered(first);
+  machine.setServers([...silent, server('true', 'true1')], 100);
+  assert.equal(machine.nextMs(), SILENT_PREEMPT_AFTER_MS);
+  assert.deepEqual(machine.step(SILENT_PREEMPT_AFTER_MS).abort, [second]);
+  machine.ended(second, 'failed', SILENT_PREEMPT_AFTER_MS);
+  assert.deepEqual(started(machine, SILENT_PREEMPT_AFTER_MS), ['true1']);
+  // It has failed once: so it may be a slow one.
+  machine.setServers([...silent, server('true', 'true1'), server('late', 'late1')], SILENT_PREEMPT_AFTER_MS);
+  for (const attempt of others) machine.answered(attempt);
+  machine.ended(first, 'failed', SILENT_PREEMPT_AFTER_MS);
+  const againMs = SILENT_PREEMPT_AFTER_MS + FIRST_PAUSE_MS;
+  assert.deepEqual(started(machine, SILENT_PREEMPT_AFTER_MS), ['late1']);
+  assert.equal(machine.nextMs(), 2 * SILENT_PREEMPT_AFTER_MS, 'true1 is silent as well');
+  assert.deepEqual(
+    machine.step(Math.max(againMs, 2 * SILENT_PREEMPT_AFTER_MS)).abort.map(({ target: { host } }) => host),
+    ['true1', 'late1'],
+  );
+});
+
 /** A machine whose places are all taken by tries that hang, and what is announced of them. */
 function full(): { machine: ServerTries; hanging: Server[] } {
   const machine = new ServerTries({ retryMs: RETRY_MS, random: seededRandom(3) });
   const hanging = Array.from({ length: MAX_TRIES }, (_, i) => server(`tarpit${i}`, `t${i}`));
   machine.setServers(hanging, 0);
-  machine.step(0);
+  hangAll(machine, 0);
   return { machine, hanging };
 }
 
@@ -291,7 +324,7 @@ test('another name for a place that is being tried takes no try away from others
   const machine = tries();
   const hanging = Array.from({ length: MAX_TRIES }, (_, i) => server(`tarpit${i}`, `t${i}`));
   machine.setServers(hanging, 0);
-  machine.step(0);
+  hangAll(machine, 0);
   machine.setServers([...hanging, server('alias', 't5')], PREEMPT_AFTER_MS);
   assert.deepEqual(machine.step(PREEMPT_AFTER_MS), { start: [], abort: [] });
 });
