@@ -65,6 +65,22 @@ export async function readLiveClient(bus: Bus, path: string): Promise<Properties
   }
 }
 
+/**
+ * What the server has of the client that is no property of it: release_check and the others, by their names in
+ * clients.conf.
+ * @returns undefined for a server that does not tell, as the original does not
+ */
+export async function readReleaseSettings(bus: Bus, path: string): Promise<Properties | undefined> {
+  try {
+    const [settings] = await callServer(bus, 'ReleaseSettings', 'ao', [[path]]);
+    const own = (settings as ReadonlyMap<string, unknown>).get(path);
+    return own === undefined ? undefined : withoutVariants(own);
+  } catch (error) {
+    if (isDbusError(error, 'UnknownMethod')) return undefined;
+    throw error;
+  }
+}
+
 /** The object path of a client of this name. */
 export const pathOf = clientObjectPath;
 
@@ -104,8 +120,13 @@ async function callDaemon(bus: Bus, member: string, name: string): Promise<unkno
   return answer;
 }
 
-function callServer(bus: Bus, member: string): Promise<readonly unknown[]> {
-  return bus.call({ destination: SERVER_NAME, path: '/', interface: SERVER_NAME, member });
+function callServer(
+  bus: Bus,
+  member: string,
+  signature = '',
+  body: readonly unknown[] = [],
+): Promise<readonly unknown[]> {
+  return bus.call({ destination: SERVER_NAME, path: '/', interface: SERVER_NAME, member, signature, body });
 }
 
 function getAll(bus: Bus, path: string, name: string): Promise<readonly unknown[]> {

@@ -1,6 +1,7 @@
 import { durationText } from '../../common/duration-text.js';
 import type { Finding } from '../../common/explanation.js';
 import { note, ok, problem, soon, unknown } from '../../common/explanation.js';
+import { listed } from '../../common/listed.js';
 import { secretFormatProblem } from '../../common/secret-format.js';
 import { shellQuote } from '../client/checker-expansion.js';
 import { isSuccess } from '../client/checks.js';
@@ -11,6 +12,9 @@ import { differenceOfClients } from '../config-difference.js';
 import type { CheckFacts, Facts, SubjectFacts } from './facts.js';
 import { hexOf } from './find-client.js';
 import { lookAtMessage } from './secret-recipients.js';
+
+/** Clients of the files, for one who has mistyped a name. */
+const NAMED = 10;
 
 /** Whether the server has the client, under the key that the machine shows. */
 export function identityFindings(facts: Facts): Finding[] {
@@ -23,7 +27,7 @@ export function identityFindings(facts: Facts): Finding[] {
       digits === undefined
         ? `there is no client ${word}`
         : `no client has the key ID ${digits.toUpperCase()}`;
-    const hint = meant === undefined ? '"mandos-ctl" lists them' : `did you mean ${meant}?`;
+    const hint = meant === undefined ? whoIsThere(configuration.clients) : `did you mean ${meant}?`;
     return [
       problem(
         what,
@@ -32,6 +36,12 @@ export function identityFindings(facts: Facts): Finding[] {
     ];
   }
   return [presenceFinding(facts, subject), ...differenceFindings(facts, subject), ...keyFindings(subject)];
+}
+
+function whoIsThere(clients: Facts['configuration']['clients']): string {
+  if (clients.length === 0) return '"mandos-ctl" lists those that there are';
+  const names = clients.map(({ name }) => name);
+  return `the files have ${listed(names, NAMED)}`;
 }
 
 function presenceFinding({ configuration }: Facts, subject: SubjectFacts): Finding {

@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OptionValues } from '../../common/cli.js';
 import { UsageError } from '../../common/cli.js';
@@ -15,19 +15,22 @@ import { pidFilePath } from '../host/pid-file.js';
 import { loadOptions, OPTIONS_FILE } from '../options.js';
 import { digest } from '../state/store.js';
 import type { BusAnswer } from './ask-server.js';
-import { askBus, pathOf, readLiveClient, systemBus } from './ask-server.js';
+import { askBus, pathOf, readLiveClient, readReleaseSettings, systemBus } from './ask-server.js';
 import { addressesToDial, dial } from './dial.js';
 import type { ConfigurationFacts, Facts, NetworkFacts, ServerFacts, SubjectFacts } from './facts.js';
 
 import { findClient, hexOf } from './find-client.js';
 import { isListenable, listenForService } from './listen-for-service.js';
-import { liveClient } from './live-client.js';
+import { liveClient, withReleaseSettings } from './live-client.js';
+import { processStartMs } from './process-start.js';
 import { runChecker } from './run-checker.js';
 import { startedWith } from './server-command-line.js';
 import { isUsable } from './server-findings.js';
 import type { StoredState } from './stored-state.js';
 import { readStoredState } from './stored-state.js';
 
+/** The kernel tells when it was booted in whole seconds, and a server reads its files some time after its start. */
+const START_PRECISION_MS = 2_000;
 /** Clients that are asked for at once. */
 const READ_AT_ONCE = 32;
 
@@ -45,7 +48,7 @@ export async function collectFacts(word: string, values: OptionValues): Promise<
     const pid = answer?.pid ?? (state?.kind === 'in-use' ? state.pid : undefined);
     // What the server was started with counts, as far as this was not told otherwise.
     const started = pid === undefined ? new Map() : startedWith(pid);
-    const configuration = readConfiguration(new Map([...started, ...values]));
+    const configuration = readConfiguration(new Map([...started, ...values]), pid);
     const server = answer?.server ?? serverWithoutBus(state);
     const { subject, meant } = await findSubject(word, { configuration, bus, answer, state, nowMs });
     const client = subject?.client;
@@ -60,7 +63,8 @@ export async function collectFacts(word: string, values: OptionValues): Promise<
   }
 }
 
-function readConfiguration(values: OptionValues): ConfigurationFacts {
+/** @param pid of the running server */
+function readConfiguration(values: OptionValues, pid: number | undefined): ConfigurationFacts {
   const { options, faults: optionFaults } = loadOptions(values, systemFiles);
   const directory = options.configDirectory;
   const { clients, faults } = loadClients(directory, systemFiles);
@@ -73,7 +77,16 @@ function readConfiguration(values: OptionValues): ConfigurationFacts {
   }
   const paths = [OPTIONS_FILE, CLIENTS_FILE, CLIENTS_DIRECTORY].map(name => join(directory, name));
   const forbidden = paths.filter(isForbidden);
-  return { options, clients, faults: [...optionFaults, ...faults], places, forbidden };
+  const file = join(directory, OPTIONS_FILE);
+  const changedSinceStart = pid !== undefined && isChangedSinceStart(file, pid) ? file : undefined;
+  return { options, clients, faults: [...optionFaults, ...faults], places, forbidden, changedSinceStart };
+}
+
+function isChangedSinceStart(file: string, pid: number): boolean {
+  const startMs = processStartMs(pid);
+  const modifiedMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  if (startMs === undefined || modifiedMs === undefined) return false;
+  return modifiedMs > startMs + START_PRECISION_MS;
 }
 
 function isForbidden(path: string): boolean {
@@ -145,13 +158,15 @@ async function findInServer(
   const { name } = found;
   const client = clients.find(({ settings }) => settings.name === name) ?? (await read(pathOf(name)));
   const isThis = client?.settings.name === name;
+  const limits = isThis ? await readReleaseSettings(bus, pathOf(name)) : undefined;
   return {
     meant: undefined,
     subject: {
       name,
       configured: configured(name),
-      client: isThis ? client : undefined,
+      client: isThis && limits ? withReleaseSettings(client, limits) : isThis ? client : undefined,
       source: 'server',
+      knowsLimits: limits !== undefined,
       added: answer.added.includes(pathOf(name)),
       removed: false,
       stateFault: undefined,
@@ -177,6 +192,7 @@ function findInState(word: string, { configuration, state, nowMs }: Sources): Su
     configured: configuration.clients.find(settings => settings.name === name),
     client: isKnown ? clients.find(({ settings }) => settings.name === name) : undefined,
     source: isKnown ? 'state' : 'nowhere',
+    knowsLimits: isKnown,
     added: false,
     removed: removed.includes(name),
     stateFault: state?.kind === 'fault' ? state.reason : undefined,

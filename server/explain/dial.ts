@@ -26,17 +26,28 @@ function isServed({ family, address: own, tentative }: IpAddress, address: strin
   return own === address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
 }
 
-/** Connects and leaves again: the server sees that as a connection that has ended before its greeting. */
+/** A server that does not serve this host closes at once; one that does waits for a greeting. */
+const STAY_MS = 500;
+
+/** Connects and leaves again, with nothing sent: the server does not count that as a failure. */
 export function dial(address: string, port: number): Promise<Dial> {
   return new Promise(resolve => {
     const socket = connect({ host: address, port });
-    const end = (fault: string | undefined) => {
+    let timer = setTimeout(() => end(`no answer in ${DIAL_LIMIT_MS / 1000} s`), DIAL_LIMIT_MS);
+    const end = (fault: string | undefined, closed = false) => {
       clearTimeout(timer);
       socket.destroy();
-      resolve({ address, fault });
+      resolve({ address, fault, closed });
     };
-    const timer = setTimeout(() => end(`no answer in ${DIAL_LIMIT_MS / 1000} s`), DIAL_LIMIT_MS);
-    socket.once('connect', () => end(undefined));
-    socket.on('error', error => end(describeError(error)));
+    let isConnected = false;
+    socket.once('connect', () => {
+      isConnected = true;
+      clearTimeout(timer);
+      timer = setTimeout(() => end(undefined), STAY_MS);
+      socket.resume();
+    });
+    socket.once('end', () => end(undefined, true));
+    // A reset, behind the connection.
+    socket.on('error', error => (isConnected ? end(undefined, true) : end(describeError(error))));
   });
 }

@@ -13,6 +13,8 @@ export interface ConfigurationFacts {
   readonly places: ReadonlyMap<string, ConfigPlace>;
   /** Paths that whoever asks may not read. */
   readonly forbidden: readonly string[];
+  /** mandos.conf, when it was changed after the running server was started: it may have been reloaded since, or not. */
+  readonly changedSinceStart: string | undefined;
 }
 
 /** Who is on the bus under the server's name, or what else shows that a server runs. */
@@ -43,6 +45,8 @@ export interface SubjectFacts {
   readonly client: Client | undefined;
   /** Where `client` was looked for: not at all, when the server does not show it. */
   readonly source: 'server' | 'state' | 'nowhere';
+  /** Whether the release_check, max_releases and release_window of `client` are those in effect, and its releases counted. */
+  readonly knowsLimits: boolean;
   /** To the running server, at run time: no file need name it. */
   readonly added: boolean;
   /** The stored state has it as removed by an operator. */
@@ -70,6 +74,8 @@ export interface Dial {
   readonly address: string;
   /** Undefined: it was accepted. */
   readonly fault: string | undefined;
+  /** Accepted, and then closed at once by the server. */
+  readonly closed: boolean;
 }
 
 /** A service that was heard of. */

@@ -9,7 +9,7 @@ import { SectionReader } from '../config/section-reader.js';
 export type Properties = ReadonlyMap<string, unknown>;
 
 /**
- * A client as the server shows it on D-Bus, as far as that goes: without its secret, an operator's approval, and who
+ * A client as its properties on D-Bus show it, as far as that goes: without its secret, an operator's approval, and who
  * has disabled it.
  * @param configured what the files say of it; undefined for one that was added at run time
  */
@@ -52,6 +52,22 @@ export function liveClient(properties: Properties, configured: ClientSettings | 
     lastApprovalRequestMs: time('LastApprovalRequest'),
     // How many do not matter.
     pendingApprovals: flag('ApprovalPending') ? 1 : 0,
+  };
+}
+
+/** @param limits what the server has of the client beside its properties, by the names in clients.conf */
+export function withReleaseSettings(client: Client, limits: Properties): Client {
+  const check = limits.get('release_check');
+  const window = limits.get('release_window');
+  return {
+    ...client,
+    settings: {
+      ...client.settings,
+      releaseCheck: check === 'warn' || check === 'deny' ? check : 'off',
+      maxReleases: Number(limits.get('max_releases') ?? 0),
+      releaseWindow: typeof window === 'string' ? window : '',
+    },
+    releasesSinceEnabled: Number(limits.get('releases_since_enabled') ?? 0),
   };
 }
 

@@ -7,6 +7,8 @@ import { listed } from '../../common/listed.js';
 import type { NetworkInterface } from '../../common/network-interfaces.js';
 import { DEFAULT_PRIORITY } from '../../common/protocol.js';
 import { networkMatcher } from '../config/networks.js';
+import type { ServerOptions } from '../options.js';
+import { isOnLink } from '../release/address-unit.js';
 import type { Facts } from './facts.js';
 
 /** Names and addresses in one line. */
@@ -76,7 +78,7 @@ function portFindings(facts: Facts): Finding[] {
   const address = server.kind === 'on-bus' ? server.address : facts.configuration.options.address;
   if (address !== undefined && isIP(address) !== 0 && isLoopback(address)) {
     return [
-      ...dialFindings(port, dials),
+      ...dialFindings(facts, port),
       note(`the server listens on ${address} only: other machines need a tunnel to reach it`),
     ];
   }
@@ -85,12 +87,12 @@ function portFindings(facts: Facts): Finding[] {
     const why = `is bound to ${only}, so that only other machines can connect`;
     return [unknown(`port ${port} ${why}`, 'try it from one of them')];
   }
-  return dialFindings(port, dials);
+  return dialFindings(facts, port);
 }
 
-function dialFindings(port: number, dials: Facts['network']['dials']): Finding[] {
+function dialFindings({ network: { dials }, configuration }: Facts, port: number): Finding[] {
   if (dials.length === 0) return [unknown(`port ${port}: there is no address to try it at`)];
-  const good = dials.filter(({ fault }) => fault === undefined);
+  const good = dials.filter(({ fault, closed }) => fault === undefined && !closed);
   const bad = dials.filter(({ fault }) => fault !== undefined);
   const findings: Finding[] = [];
   if (good.length > 0) {
@@ -100,6 +102,7 @@ function dialFindings(port: number, dials: Facts['network']['dials']): Finding[]
     );
     findings.push(ok(`port ${port} takes connections of this host, at ${where}`));
   }
+  findings.push(...closedFindings(dials, configuration.options));
   const [first] = bad;
   if (!first) return findings;
   const where = listed(
@@ -109,18 +112,44 @@ function dialFindings(port: number, dials: Facts['network']['dials']): Finding[]
   const text = `nothing takes connections at ${where}: ${first.fault ?? ''}`;
   return [
     ...findings,
-    good.length > 0
+    bad.length < dials.length
       ? note(text)
       : problem(text, 'see the firewall ("nft list ruleset") and routes ("ip route") of this host'),
   ];
 }
 
+/** Connections of this host that the server has taken and closed at once. */
+function closedFindings(dials: Facts['network']['dials'], options: ServerOptions): Finding[] {
+  const closed = dials.filter(dial => dial.closed).map(({ address }) => address);
+  const isMeant = (address: string) =>
+    isRefused(options, address) || (options.linkLocalOnly && !isOnLink(address));
+  const meant = closed.filter(isMeant);
+  const other = closed.filter(address => !isMeant(address));
+  const findings: Finding[] = [];
+  if (meant.length > 0) {
+    const why = 'may not connect (allow, deny, link_local_only): the port was not tried as a client would';
+    findings.push(note(`this host's own ${listed(meant, NAMED)} ${why}`));
+  }
+  if (other.length > 0) {
+    const where = listed(other, NAMED);
+    findings.push(
+      unknown(
+        `the server closes connections of this host at ${where} at once: it has too many, or refuses the address`,
+        'its log says which ("refused")',
+      ),
+    );
+  }
+  return findings;
+}
+
+function isRefused({ allow, deny }: ServerOptions, address: string): boolean {
+  return (allow !== '' && !networkMatcher(allow)(address)) || networkMatcher(deny)(address);
+}
+
 function permissionFindings({ configuration: { options }, subject }: Facts): Finding[] {
   const { allow, deny, linkLocalOnly } = options;
   if (allow === '' && deny === '' && !linkLocalOnly) return [];
-  const isAllowed = networkMatcher(allow);
-  const isDenied = networkMatcher(deny);
-  const refused = (address: string) => (allow !== '' && !isAllowed(address)) || isDenied(address);
+  const refused = (address: string) => isRefused(options, address);
   const findings: Finding[] = [];
   const host = (subject?.client?.settings ?? subject?.configured)?.host ?? '';
   if (linkLocalOnly) {
@@ -137,7 +166,12 @@ function permissionFindings({ configuration: { options }, subject }: Facts): Fin
         : note(`${text}: clients that find the server by Zeroconf come from there first`),
     );
   }
-  return findings.length > 0 ? findings : [ok('"allow" and "deny" do not keep the client out')];
+  if (isIP(host) === 0 && !linkLocalOnly) {
+    const whom = host === '' ? 'the client' : host;
+    const text = `whether "allow" and "deny" let ${whom} connect is not known: names are not resolved`;
+    findings.push(unknown(text, 'see that they let in the addresses from which it asks'));
+  }
+  return findings.length > 0 ? findings : [ok(`"allow" and "deny" let the client's address ${host} connect`)];
 }
 
 function zeroconfFindings({ network, configuration: { options }, server }: Facts): Finding[] {

@@ -6,7 +6,7 @@ import { releaseWindowAt } from '../client/release-window.js';
 import type { CheckFacts, Facts, SubjectFacts } from './facts.js';
 
 /** Commands that succeed whatever the machine does. */
-const ALWAYS_SUCCEED = ['', ':', 'true', '/bin/true', '/usr/bin/true'];
+const ALWAYS_SUCCEEDS = /^(?:(?::|(?:(?:\/usr)?\/bin\/)?true)(?:[ \t][^;&|<>\n]*)?|exit 0)?;?$/;
 
 /** The client's own limits, which no approval clears away; those that are not set are not mentioned. */
 export function limitFindings({ subject, check, minuteOfWeek }: Facts): Finding[] {
@@ -31,13 +31,14 @@ function windowFindings({ name, client }: SubjectFacts, minuteOfWeek: number): F
   ];
 }
 
-function countFindings({ name, client, source }: SubjectFacts): Finding[] {
+function countFindings({ name, client, knowsLimits }: SubjectFacts): Finding[] {
   const most = client?.settings.maxReleases ?? 0;
   if (!client || most === 0) return [];
   const quoted = shellQuote(name);
   const anew = `it begins anew with "mandos-ctl --disable ${quoted}" and "mandos-ctl --enable ${quoted}"`;
-  if (source !== 'state') {
-    const text = `${name} gets its password ${most} times at most (max_releases); how often it has is not shown`;
+  if (!knowsLimits) {
+    const often = most === 1 ? 'once' : `${most} times`;
+    const text = `${name} gets its password ${often} at most (max_releases); how often it has is not shown`;
     return [unknown(text, `see the server's log; ${anew}`)];
   }
   const taken = client.releasesSinceEnabled;
@@ -48,7 +49,7 @@ function countFindings({ name, client, source }: SubjectFacts): Finding[] {
 function releaseCheckFindings({ client }: SubjectFacts, check: CheckFacts | undefined): Finding[] {
   if (client?.settings.releaseCheck !== 'deny') return [];
   const text = 'release_check is "deny": who asks while the checker succeeds is refused';
-  if (ALWAYS_SUCCEED.includes(client.settings.checker.trim())) {
+  if (ALWAYS_SUCCEEDS.test(client.settings.checker.trim())) {
     const advice = 'set a checker that fails while the machine boots, or release_check = warn';
     return [problem(`${text}, and this checker always does`, advice)];
   }

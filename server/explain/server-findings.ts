@@ -27,6 +27,15 @@ export function configurationFindings({ configuration, server, subject }: Facts)
   if (errors.length === 0) {
     findings.push(ok(`${options.configDirectory} has no errors: ${counted(clients.length, 'client')}`));
   }
+  const { changedSinceStart } = configuration;
+  if (changedSinceStart !== undefined && server.kind !== 'none') {
+    findings.push(
+      note(
+        `${changedSinceStart} was changed after the server was started, and this goes by what it says now`,
+        'reload, unless that is done ("systemctl reload mandos")',
+      ),
+    );
+  }
   const place = subject && places.get(subject.name);
   if (place) findings.push(ok(`[${subject.name}] stands in ${place.file}:${place.line ?? 1}`));
   const own = faults.filter(({ severity, section }) => severity === 'warning' && section === subject?.name);

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, utimesSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { startAvahi } from '../../support/peers.js';
+import { keyFileOptions, makeKeys, MANDOS_CLIENT } from '../../support/programs.js';
 import { requires } from '../../support/requires.js';
 import { assertFirst, createScene, EXPLAINED, KEY_ID, SECRET, section } from './scene.js';
 
@@ -40,6 +42,7 @@ test(
 test('a client that nobody knows is the first thing in the way', EXPLAINED, async t => {
   const { explain } = await createScene(t, { clientsConf: section('web1') });
   assertFirst(await explain('wbe1'), /there is no client wbe1; did you mean web1\?$|web1\? $/);
+  assertFirst(await explain('something'), /there is no client something; the files have web1\. $/);
   assertFirst(await explain('cd'.repeat(32)), /no client has the key ID CDCD.*correct the key_id/);
 });
 
@@ -137,8 +140,11 @@ test('a server without D-Bus is seen, and its clients are not', EXPLAINED, async
   const { status, text, output } = await explain('web1');
   assert.match(text, /\? a server runs \(process \d+\)/, output);
   assert.match(text, /\? how web1 stands in the server is not known/);
-  assert.match(text, /Nothing is in the way of what could be looked at/);
-  assert.equal(status, 0);
+  assert.match(
+    text,
+    /Whether web1 gets its password is not known: a server runs \(process \d+\), .* cannot be asked; read its log\. $/,
+  );
+  assert.equal(status, 1);
   await server?.stop();
 });
 
@@ -222,6 +228,30 @@ test('networks that may not connect are in the way', EXPLAINED, async t => {
   assertFirst(await explain('web1'), /the client's address 192\.0\.2\.7 may not connect \(allow, deny\)/);
 });
 
+test('names are not compared with the networks that may connect', EXPLAINED, async t => {
+  const { explain } = await createScene(t, {
+    clientsConf: `${section('web1')}\n${section('web2', { key_id: 'CD'.repeat(32), host: '192.0.2.7' })}`,
+    mandosConf: '[DEFAULT]\ndeny = 198.51.100.0/24\n',
+  });
+  const { text, output } = await explain('web1');
+  assert.match(text, /\? whether "allow" and "deny" let localhost connect is not known: names/, output);
+  assert.match((await explain('web2')).text, /ok "allow" and "deny" let the client's address 192\.0\.2\.7 /);
+});
+
+test(
+  'a server that closes the connections of its own host is not taken for an open port',
+  EXPLAINED,
+  async t => {
+    const { explain } = await createScene(t, {
+      clientsConf: section('web1'),
+      mandosConf: '[DEFAULT]\ndeny = fe80::/10\n',
+    });
+    const { text, output } = await explain('web1');
+    assert.match(text, /note this host's own fe80::\S+%eth0 may not connect \(allow, deny, /, output);
+    assert.doesNotMatch(text, /port 4711 takes connections/);
+  },
+);
+
 test(
   'a release window that is closed and a checker that always denies are in the way',
   EXPLAINED,
@@ -236,13 +266,53 @@ test(
       explained,
       new RegExp(`outside its release_window .*, which begins again ${day} 08:00; wait`),
     );
-    assert.match(explained.text, /\? web1 gets its password 3 times at most \(max_releases\)/);
+    assert.match(explained.text, /ok web1 has had 0 of 3 releases since it was enabled \(max_releases\)/);
     assertFirst(
       await explain('web2'),
       /who asks while the checker succeeds is refused, and this checker always does/,
     );
   },
 );
+
+test(
+  'releases that are used up and limits that are not reloaded are told by the server',
+  EXPLAINED,
+  async t => {
+    const directory = mkdtempSync(join(tmpdir(), 'explain-'));
+    t.after(() => rmSync(directory, { recursive: true, force: true }));
+    const keys = await makeKeys(directory, 'web1', 'a password');
+    const clientsConf = `${keys.section}max_releases = 1\n`;
+    const { host, explain, configure } = await createScene(t, { clientsConf });
+    const client = [MANDOS_CLIENT, ...keyFileOptions(keys.keys), '--interface=none', '--connect=[::1]:4711'];
+    const { code, stderr } = await host.run(process.execPath, client);
+    assert.equal(code, 0, stderr);
+    configure(`${keys.section}max_releases = 5\nrelease_check = deny\n`);
+    const explained = await explain('web1');
+    assertFirst(
+      explained,
+      /web1 has had 1 of 1 releases since it was enabled \(max_releases\); it begins anew/,
+    );
+    assert.match(
+      explained.text,
+      /note release_check, max_releases in the server is not what the files say .*reload/,
+    );
+    assert.doesNotMatch(explained.text, /release_check is "deny"/);
+  },
+);
+
+test('a mandos.conf that was changed after the start may wait for a reload', EXPLAINED, async t => {
+  const { explain } = await createScene(t, {
+    clientsConf: section('web1'),
+    mandosConf: '[DEFAULT]\ndeny = 198.51.100.0/24\n',
+  });
+  const file = /(\S+) has no errors/.exec((await explain('web1')).text)?.[1] ?? '';
+  const changed = /note \S+mandos\.conf was changed after the server was started, .* -> reload, unless/;
+  assert.doesNotMatch((await explain('web1')).text, changed);
+  const soon = new Date(Date.now() + 60_000);
+  utimesSync(join(file, 'mandos.conf'), soon, soon);
+  const { text, output } = await explain('web1');
+  assert.match(text, changed, output);
+});
 
 test('a secret that no machine can decrypt is in the way', EXPLAINED, async t => {
   const { explain } = await createScene(t, {
@@ -257,8 +327,13 @@ test(
   async t => {
     const { server, explainAs } = await createScene(t, { clientsConf: section('web1') });
     const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
-    const { text, output } = await explainAs(nobody, 'web1');
+    const { status, text, output } = await explainAs(nobody, 'web1');
     assert.match(text, /\? you may not read \S+clients\.conf -> run this as root/, output);
+    assert.match(
+      text,
+      /Whether web1 gets its password is not known: a server runs, and you may not ask it; run /,
+    );
+    assert.equal(status, 1);
     assert.match(
       text,
       /\? a server runs, and you may not ask it -> run this as root, or as a member of the group _mandos/,
@@ -274,5 +349,8 @@ test(
 test('it is not combined with another action, and needs a client', EXPLAINED, async t => {
   const { explain } = await createScene(t, { clientsConf: section('web1'), server: false });
   assert.equal((await explain('')).status, 2);
+  const swallowed = await explain('--configdir=/etc/mandos');
+  assert.equal(swallowed.status, 2);
+  assert.match(swallowed.text, /--explain needs the name of a client, .*not "--configdir=\/etc\/mandos"/);
   assert.equal((await explain('web1', '--check')).status, 2);
 });

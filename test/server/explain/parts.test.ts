@@ -39,12 +39,25 @@ test('releases that were had are compared with how many a client may have', () =
   const client = makeClient('web1', 'ab'.repeat(32), Buffer.from([0x80]));
   const marks = (releasesSinceEnabled: number, maxReleases: number) => {
     const limited = { ...client, releasesSinceEnabled, settings: { ...client.settings, maxReleases } };
-    const subject = { name: 'web1', client: limited, source: 'state' };
+    const subject = { name: 'web1', client: limited, source: 'state', knowsLimits: true };
     return limitFindings({ subject, minuteOfWeek: 0 } as Facts).map(({ mark }) => mark);
   };
   assert.deepEqual(marks(5, 0), []);
   assert.deepEqual(marks(1, 2), ['ok']);
   assert.deepEqual(marks(2, 2), ['problem']);
+});
+
+test('a checker that succeeds whatever the machine does never goes with a release check that denies', () => {
+  const client = makeClient('web1', 'ab'.repeat(32), Buffer.from([0x80]));
+  const mark = (checker: string) => {
+    const settings = { ...client.settings, checker, releaseCheck: 'deny' };
+    const subject = { name: 'web1', client: { ...client, settings }, knowsLimits: true };
+    return limitFindings({ subject, minuteOfWeek: 0 } as Facts)[0]?.mark;
+  };
+  for (const checker of ['', ':', 'true', '/bin/true', ': web1.example.org', 'exit 0', 'true;'])
+    assert.equal(mark(checker), 'problem', checker);
+  for (const checker of ['fping -q -- web1', 'true && fping web1', ': </run/web1', 'truely'])
+    assert.equal(mark(checker), 'ok', checker);
 });
 
 test('a word of few digits is no key ID, and a name comes before one', () => {
