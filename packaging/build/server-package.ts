@@ -53,6 +53,9 @@ const CONFIGURATION: readonly ConfigurationFile[] = [
   { source: 'default-mandos', path: '/etc/default/mandos', mode: 0o644 },
 ];
 
+/** A configuration file that the original's package does not have. */
+const LOGROTATE = '/etc/logrotate.d/mandos-ts';
+
 /** The package of the server and its operator's programs. */
 export async function serverPackage(source: Source): Promise<Package> {
   const { root, version } = source;
@@ -74,6 +77,7 @@ export async function serverPackage(source: Source): Promise<Package> {
   binaries.forEach(strip);
 
   addConfiguration(source, tree, CONFIGURATION);
+  tree.write(LOGROTATE.slice(1), debianFile(source, 'etc', 'logrotate-mandos'));
   tree.directory('etc/mandos/clients.d', 0o700);
   tree.directory('var/lib/mandos', 0o700);
   addManualPages(source, tree, MANUAL_PAGES);
@@ -101,7 +105,7 @@ export async function serverPackage(source: Source): Promise<Package> {
     tree,
     control: controlText(source, SERVER_PACKAGE, libraryDependencies(binaries)),
     scripts: maintainerScripts(source, SERVER_PACKAGE, 'mandos', CONFIGURATION),
-    conffiles: CONFIGURATION.map(({ path }) => path),
+    conffiles: [...CONFIGURATION.map(({ path }) => path), LOGROTATE],
   };
 }
 

@@ -118,6 +118,25 @@ test('modules are there as far as programs need them, with their licences', NEED
   assert.ok(!modules.includes('typescript') && !modules.includes('esbuild'));
 });
 
+test('the audit log is rotated, as docs/audit-log.md says', NEEDS, () => {
+  assert.ok(packages);
+  const path = '/etc/logrotate.d/mandos-ts';
+  const read = (what: string, file: string) =>
+    execFileSync(
+      'sh',
+      ['-c', `dpkg-deb --${what}-tarfile "$1" | tar -xO "$2"`, 'sh', packages.server, file],
+      {
+        encoding: 'utf8',
+      },
+    );
+  const text = read('fsys', `.${path}`);
+  assert.ok(readFileSync(join(ROOT, 'docs/audit-log.md'), 'utf8').includes(`\`\`\`\n${text}\`\`\`\n`));
+  assert.ok(
+    read('ctrl', './conffiles').split('\n').includes(path),
+    'what an administrator makes of it is kept',
+  );
+});
+
 test('the server has no part of the client in it, and the client none of the server', NEEDS, () => {
   assert.ok(packages);
   assert.doesNotMatch(list(packages.server), /client-plugin|initramfs|keygen/);
