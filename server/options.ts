@@ -19,6 +19,7 @@ import type { ServerLimits } from './config/limits.js';
 import { LIMIT_KEYS, readLimits } from './config/limits.js';
 import { addressProblem, parseAddress } from './config/listen-address.js';
 import { OptionSource, switchSetting, valueSetting } from './config/option-source.js';
+import { pathFaults } from './config/path-faults.js';
 import { unknownOptionFaults } from './config/unknown-options.js';
 import type { Parsed } from './config/values.js';
 import { parseNumber } from './config/values.js';
@@ -115,6 +116,9 @@ export function loadOptions(values: OptionValues, files: ConfigFiles): LoadedOpt
   const foreground = source.read(SETTINGS.foreground).value;
   const listening = readAddress(source, useIpv6, zeroconf.value, report);
   const announced = zeroconf.value && !(listening.address !== undefined && isLoopback(listening.address));
+  const onEvent = source.read(SETTINGS.on_event);
+  const metrics = source.read(SETTINGS.metrics);
+  for (const fault of pathFaults(onEvent, metrics, files)) report(fault);
   const options: ServerOptions = {
     ...listening,
     port: port.value,
@@ -122,8 +126,8 @@ export function loadOptions(values: OptionValues, files: ConfigFiles): LoadedOpt
     debug,
     logLevel: debug ? 'debug' : level,
     auditLog: source.read(SETTINGS.audit_log).value,
-    onEvent: source.read(SETTINGS.on_event).value,
-    metrics: source.read(SETTINGS.metrics).value,
+    onEvent: onEvent.value,
+    metrics: metrics.value,
     priority: source.read(SETTINGS.priority).value,
     serviceName: readServiceName(source, announced, report),
     useDbus: source.read(SETTINGS.use_dbus).value,
@@ -133,7 +137,7 @@ export function loadOptions(values: OptionValues, files: ConfigFiles): LoadedOpt
     foreground: foreground || debug,
     zeroconf: announced,
     configDirectory,
-    ...readLimits(source),
+    ...readLimits(source, report),
   };
   return { options, faults: sortFaults(faults) };
 }

@@ -17,6 +17,9 @@ import { describeError } from '../../common/errors.js';
  */
 export const CONFIG_LIMIT_BYTES = 256 * 1024 * 1024;
 
+/** Permission bits of stat(2). */
+const ANY_EXECUTE = 0o111;
+
 export type FileContent =
   | {
       readonly kind: 'read';
@@ -34,12 +37,16 @@ export type DirectoryContent =
   | { readonly kind: 'missing' }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
+/** What a path leads to; a file is `executable` if anybody may execute it, and `unknown` is what cannot be looked at. */
+export type PathKind = 'executable' | 'file' | 'directory' | 'other' | 'missing' | 'unknown';
+
 /** What reading the configuration asks of the system. */
 export interface ConfigFiles {
   /** @param limitBytes of which a larger file is unreadable */
   read(path: string, limitBytes: number): FileContent;
   list(directory: string): DirectoryContent;
   isDirectory(path: string): boolean;
+  kindOf(path: string): PathKind;
   environment(name: string): string | undefined;
   /** Home directory of a user, or of the one who runs this for ''; undefined if there is no such user. */
   homeOf(user: string): string | undefined;
@@ -49,6 +56,7 @@ export const systemFiles: ConfigFiles = {
   read,
   list,
   isDirectory,
+  kindOf,
   environment: name => process.env[name],
   homeOf: user => (user === '' ? homedir() : homeInPasswd(readPasswd(), user)),
 };
@@ -92,6 +100,17 @@ function isDirectory(path: string): boolean {
     return statSync(path).isDirectory();
   } catch {
     return false; // one that cannot be looked at cannot be read either
+  }
+}
+
+function kindOf(path: string): PathKind {
+  try {
+    const status = statSync(path);
+    if (status.isDirectory()) return 'directory';
+    if (!status.isFile()) return 'other';
+    return (status.mode & ANY_EXECUTE) === 0 ? 'file' : 'executable';
+  } catch (error) {
+    return isMissing(error) ? 'missing' : 'unknown';
   }
 }
 

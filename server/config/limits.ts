@@ -1,12 +1,14 @@
-import { parseDuration } from '../../common/duration.js';
+import type { ConfigFault } from '../../common/config-fault.js';
 import { quote } from '../../common/config-fault.js';
-import { parseNetworks } from './networks.js';
-import type { OptionSource, Setting } from './option-source.js';
+import { parseDuration } from '../../common/duration.js';
+import { GREETING } from '../../common/protocol.js';
+import { hasLinkLocal, parseNetworks } from './networks.js';
+import type { Effective, OptionSource, Setting } from './option-source.js';
 import { valueSetting } from './option-source.js';
 import type { Parsed } from './values.js';
 import { parseBoolean, parseNumber } from './values.js';
 
-/** How much of the server others may use: mandos.conf(5), LIMITS. Each has its default and its reason in SETTINGS. */
+/** How much of the server others may use: mandos.conf(5), OPTIONS. Each has its default and its reason in SETTINGS. */
 export interface ServerLimits {
   /** Processes that serve connections; 1 is the server itself. */
   readonly workers: number;
@@ -31,6 +33,8 @@ export interface ServerLimits {
 
 /** A bound that catches slips of the hand. */
 const MOST = 1_000_000;
+/** The greeting of version 1 of the protocol: `1`, CR and LF. */
+const SHORTEST_GREETING_BYTES = GREETING.length;
 /** What max_greeting_length may be. */
 export const MAX_GREETING_LIMIT_BYTES = 4096;
 
@@ -46,7 +50,13 @@ const SETTINGS: { readonly [K in keyof ServerLimits]: Setting<ServerLimits[K]> }
   /** RSA keys take seconds on slow boards. */
   handshakeTimeoutMs: duration('handshake_timeout', 30_000),
   /** The greeting is `1` and an end of line; later versions of the protocol may say more. */
-  maxGreetingBytes: number('max_greeting_length', 64, 'bytes', 1, MAX_GREETING_LIMIT_BYTES),
+  maxGreetingBytes: number(
+    'max_greeting_length',
+    64,
+    'bytes',
+    SHORTEST_GREETING_BYTES,
+    MAX_GREETING_LIMIT_BYTES,
+  ),
   /** A client asks again while it waits; more than some at once is nobody's boot. */
   maxPendingApprovals: number('max_pending_approvals', 8, 'requests', 1, MOST),
   /** A machine with a damaged key asks again each second at first, and then less and less. */
@@ -74,12 +84,35 @@ export const DEFAULT_LIMITS = Object.fromEntries(
   Object.entries(SETTINGS).map(([name, { fallback }]) => [name, fallback]),
 ) as unknown as ServerLimits;
 
-export function readLimits(source: OptionSource): ServerLimits {
-  const entries = Object.entries(SETTINGS).map(([name, setting]) => [
-    name,
-    source.read<unknown>(setting as Setting<unknown>).value,
-  ]);
-  return Object.fromEntries(entries) as ServerLimits;
+/** Reads them, and reports those that are at odds with each other. */
+export function readLimits(source: OptionSource, report: (fault: ConfigFault) => void): ServerLimits {
+  const effective = Object.fromEntries(
+    Object.entries(SETTINGS).map(([name, setting]) => [
+      name,
+      source.read<unknown>(setting as Setting<unknown>),
+    ]),
+  ) as EffectiveLimits;
+  for (const fault of contradictions(effective)) report(fault);
+  const values = Object.entries(effective).map(([name, { value }]) => [name, value as unknown]);
+  return Object.fromEntries(values) as ServerLimits;
+}
+
+type EffectiveLimits = { readonly [K in keyof ServerLimits]: Effective<ServerLimits[K]> };
+
+function* contradictions(limits: EffectiveLimits): Generator<ConfigFault> {
+  const { workers, maxConnections, maxConnectionsPerAddress, linkLocalOnly, allow } = limits;
+  if (workers.place && workers.value > maxConnections.value) {
+    const message = `${workers.value} processes have no connection each (max_connections is ${maxConnections.value})`;
+    yield { ...workers.place, message, severity: 'error' };
+  }
+  if (maxConnectionsPerAddress.place && maxConnectionsPerAddress.value > maxConnections.value) {
+    const message = `has no effect, since max_connections is ${maxConnections.value}`;
+    yield { ...maxConnectionsPerAddress.place, message, severity: 'warning' };
+  }
+  if (linkLocalOnly.place && linkLocalOnly.value && allow.value !== '' && !hasLinkLocal(allow.value)) {
+    const message = 'nobody can connect, since no network in allow is link-local';
+    yield { ...linkLocalOnly.place, message, severity: 'warning' };
+  }
 }
 
 function number(key: string, fallback: number, what: string, least: number, most: number): Setting<number> {

@@ -133,7 +133,8 @@ export class Admission {
       return this.#refuse('too-many-from-address', reason);
     }
     if (this.#connections >= maxConnections && !this.#makeRoom(peer, maxConnections)) {
-      return this.#refuse('too-many', `there are ${this.#connections} already (max_connections)`);
+      // Without a number: of a worker it would be that of its share.
+      return this.#refuse('too-many', 'too many connections (max_connections)');
     }
     // Looked up again: who was innocent may have been forgotten while room was made.
     return { kind: 'admitted', ticket: this.#open(this.#peers.get(unit) ?? this.#addPeer(unit)) };

@@ -97,6 +97,59 @@ test('who may connect is a list of networks', () => {
   }
 });
 
+test('all networks of a list that are wrong are said at once', () => {
+  const [fault, ...others] = load([], '[DEFAULT]\nallow = 10.0.0.1/24, eth0 192.0.2.0/24 ::/129\n').faults;
+  assert.deepEqual(others, []);
+  assert.match(fault?.message ?? '', /^"10.0.0.1\/24" is not the first .*; "eth0" is .*; "::\/129" has no /);
+});
+
+test('limits that are at odds with each other are said', () => {
+  const faults = (text: string) => faultsOf([], `[DEFAULT]\n${text}`);
+  const at = '/etc/mandos/mandos.conf';
+  assert.deepEqual(faults('workers = 4\nmax_connections = 3\n'), [
+    `error: ${at}:2: [DEFAULT] workers: 4 processes have no connection each (max_connections is 3)`,
+  ]);
+  assert.deepEqual(faults('max_connections = 4\nworkers = 4\n'), []);
+  assert.deepEqual(faults('max_connections = 4\nmax_connections_per_address = 5\n'), [
+    `warning: ${at}:3: [DEFAULT] max_connections_per_address: has no effect, since max_connections is 4`,
+  ]);
+  assert.deepEqual(faults('max_connections_per_address = 4096\n'), []);
+  assert.deepEqual(faults('link_local_only = yes\nallow = 192.0.2.0/24 ::1\n'), [
+    `warning: ${at}:2: [DEFAULT] link_local_only: nobody can connect, since no network in allow is link-local`,
+  ]);
+  for (const network of ['fe80::/64', 'fe80::7', '::/0', '169.254.3.0/24', '0.0.0.0/0']) {
+    assert.deepEqual(faults(`link_local_only = yes\nallow = 192.0.2.0/24 ${network}\n`), [], network);
+  }
+});
+
+test('a greeting has the length of the protocol at least', () => {
+  const faults = (bytes: number) => faultsOf([], `[DEFAULT]\nmax_greeting_length = ${bytes}\n`);
+  assert.equal(faults(2).length, 1);
+  assert.deepEqual([faults(3), faults(4096)], [[], []]);
+});
+
+test('what on_event and metrics name is looked at', () => {
+  const faults = (option: string, mode = 0o100755) => {
+    const file = `[DEFAULT]\n${option}\n`;
+    const files = memoryFiles({ '/x/mandos.conf': file, '/x/hooks/one': '', '/x/hook': '' }, mode);
+    return loadOptions(new Map([['configdir', ['/x']]]), files).faults.map(formatFault);
+  };
+  const at = '/x/mandos.conf:2: [DEFAULT]';
+  assert.deepEqual(faults('on_event = /x/hook'), []);
+  assert.deepEqual(faults('on_event = /x/hooks', 0o100644), []);
+  assert.deepEqual(faults('on_event = /x/hook', 0o100644), [
+    `${at} on_event: "/x/hook" is not executable (chmod +x): it is not run`,
+  ]);
+  assert.deepEqual(faults('on_event = /x/none'), [
+    `${at} on_event: "/x/none" does not exist: nobody hears of events`,
+  ]);
+  assert.deepEqual(faults('metrics = /x/metrics.sock'), []);
+  assert.deepEqual(faults('metrics = /run/mandos/metrics.sock'), [], 'systemd makes the directory');
+  assert.deepEqual(faults('metrics = /y/metrics.sock'), [
+    `${at} metrics: "/y" is not a directory: metrics cannot be served there`,
+  ]);
+});
+
 test('metrics are served to this host only', () => {
   const place = (text: string) => load([], `[DEFAULT]\nmetrics = ${text}\n`);
   for (const text of ['127.0.0.1:9464', '[::1]:9464', '/run/mandos/metrics.sock']) {

@@ -46,6 +46,20 @@ test('a directory is told from what is none', t => {
   );
 });
 
+test('what a path leads to is told', t => {
+  const directory = mkdtempSync(join(tmpdir(), 'config-files-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'file');
+  writeFileSync(file, '', { mode: 0o644 });
+  const paths = [directory, file, '/dev/null', join(directory, 'none'), join(directory, 'x'.repeat(300))];
+  assert.deepEqual(
+    paths.map(path => systemFiles.kindOf(path)),
+    ['directory', 'file', 'other', 'missing', 'unknown'],
+  );
+  chmodSync(file, 0o755);
+  assert.equal(systemFiles.kindOf(file), 'executable');
+});
+
 test('a directory is listed, or it is said why not', t => {
   const directory = mkdtempSync(join(tmpdir(), 'config-files-'));
   t.after(() => rmSync(directory, { recursive: true }));

@@ -6,6 +6,8 @@ export function memoryFiles(
   contents: Readonly<Record<string, string | Uint8Array | FileContent>>,
   mode = 0o100600,
 ): ConfigFiles {
+  const isDirectory = (path: string) =>
+    Object.keys(contents).some(name => name.startsWith(path.replace(/\/*$/, '/')));
   return {
     read(path) {
       const content = contents[path];
@@ -20,7 +22,12 @@ export function memoryFiles(
       if (names.length === 0) return { kind: 'missing' };
       return { kind: 'read', names: names.map(path => basename(path)) };
     },
-    isDirectory: path => Object.keys(contents).some(name => name.startsWith(path.replace(/\/*$/, '/'))),
+    isDirectory,
+    kindOf(path) {
+      if (isDirectory(path)) return 'directory';
+      if (contents[path] === undefined) return 'missing';
+      return (mode & 0o111) === 0 ? 'file' : 'executable';
+    },
     environment: name => (name === 'SECRETS' ? '/secrets' : undefined),
     homeOf: user => (user === '' ? '/root' : undefined),
   };

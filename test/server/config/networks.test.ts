@@ -21,3 +21,35 @@ test('an address is in a network whatever way it is written', () => {
 test('an empty list has nobody in it', () => {
   assert.equal(matcher('')('192.0.2.9'), false);
 });
+
+test('a network begins with its first address', () => {
+  for (const text of [
+    '10.0.0.0/24',
+    '10.0.0.128/25',
+    '0.0.0.0/0',
+    '10.0.0.1/32',
+    '10.0.0.1',
+    '2001:db8::/32',
+  ]) {
+    assert.ok('value' in parseNetworks(text), text);
+  }
+  for (const text of [
+    'fe80::/10',
+    '::/0',
+    '::1/128',
+    '1:2:3:4:5:6:7:8',
+    '64:ff9b::192.0.2.0/120',
+    '8000::/1',
+  ]) {
+    assert.ok('value' in parseNetworks(text), text);
+  }
+  for (const text of [
+    '10.0.0.1/24',
+    '10.0.0.128/24',
+    '2001:db8::1/32',
+    '64:ff9b::192.0.2.1/120',
+    'fe80::/8',
+  ]) {
+    assert.ok('problem' in parseNetworks(text), text);
+  }
+});

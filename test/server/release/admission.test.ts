@@ -288,6 +288,10 @@ test('the reason says which option it is and whom it is about', () => {
   const refused = door.admission.admit('2001:db8::2');
   assert.ok(refused.kind === 'refused');
   assert.equal(refused.reason, '2001:db8:0:0::/64 has 1 connection (max_connections_per_address)');
+  door.set({ maxConnections: 1 });
+  const full = door.admission.admit('192.0.2.1');
+  assert.ok(full.kind === 'refused');
+  assert.equal(full.reason, 'too many connections (max_connections)');
 });
 
 test('everything is counted', () => {
