@@ -60,7 +60,7 @@ function nothingFound({ tookMs }: SearchResult, { given, interfaces }: SearchCon
 function attemptFinding(attempt: Attempt, { tookMs }: SearchResult, { keyId }: SearchContext): Finding {
   const { target, error, connected } = attempt;
   const where = describeTarget(target);
-  const onServer = `"mandos --explain=${keyId.slice(0, SHOWN_DIGITS).toUpperCase()}" on the server says which`;
+  const onServer = `"mandos --explain=${keyId.slice(0, SHOWN_DIGITS).toUpperCase()}" on the server says why`;
   if (error === undefined) {
     if (!connected) return problem(`${where} does not answer`, 'see the network and the firewall on the way');
     const seconds = Math.round(tookMs / 1000);
@@ -76,14 +76,11 @@ function attemptFinding(attempt: Attempt, { tookMs }: SearchResult, { keyId }: S
         'see that the server runs, and the firewall on the way',
       );
     case 'FETCH_REFUSED':
-      return problem(
-        `${where} refuses: it does not know the key, or the client is disabled or denied, or may not connect`,
-        onServer,
-      );
+      return problem(`${where} sends no password, and does not say why`, onServer);
     case 'FETCH_TLS':
       return problem(
         `${where}: the TLS handshake fails: ${describeError(error)}`,
-        'see that it is a Mandos server, and that --priority fits',
+        'see that it is a Mandos server and that --priority fits; or it refuses this address, or has too many connections: its log says so ("refused")',
       );
     default: {
       const { text, advice } = withAdvice(error, 'make the secret again with "mandos-keygen --password"');

@@ -26,8 +26,8 @@ async function createScene(t: TestContext, clientHost: HostOptions = {}) {
     lan,
     client,
     keys,
-    serve: async (clientsConf: string, args: readonly string[] = []) => {
-      const server = await startServer(serverHost, { clientsConf, args });
+    serve: async (clientsConf: string, args: readonly string[] = [], mandosConf = '') => {
+      const server = await startServer(serverHost, { clientsConf, args, mandosConf });
       if (!args.includes('--no-zeroconf')) await server.child.waitForOutput(/advertised as "Mandos" on eth0/);
       return { ...server, connect: connectTo(serverHost, server.port) };
     },
@@ -133,11 +133,20 @@ test('a server that refuses is in the way, and the server can say why', NETWORK,
   const other = await makeKeys(lan.directory, 'web2', PASSWORD);
   const { connect } = await serve(other.section);
   const refused =
-    /port \d+ refuses: it does not know the key, or .*; "mandos --explain=([0-9A-F]{16})" on the server/;
+    /port \d+ sends no password, and does not say why; "mandos --explain=([0-9A-F]{16})" on the server/;
   const explained = await explain(connect);
   assertFirst(explained, refused);
   assert.ok(keyIdOf(keys).startsWith(refused.exec(explained.text)?.[1] ?? '-'));
-  assertFirst(await explain(), /"Mandos" at \S+ port \d+ refuses/);
+  assertFirst(await explain(), /"Mandos" at \S+ port \d+ sends no password/);
+});
+
+test('a server that refuses the address is in the way', NETWORK, async t => {
+  const { keys, serve, explain } = await createScene(t);
+  const { connect } = await serve(keys.section, [], '[DEFAULT]\ndeny = fe80::/10\n');
+  assertFirst(
+    await explain(connect),
+    /the TLS handshake fails: .*; see .*; or it refuses this address, or has /,
+  );
 });
 
 test('a secret for another OpenPGP key is in the way', NETWORK, async t => {
