@@ -49,7 +49,7 @@ function cells(report: Report): string[] {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const lines = readFileSync(process.argv[2] ?? '', 'utf8')
-    .trim()
-    .split('\n');
+    .split('\n')
+    .filter(text => text !== '');
   process.stdout.write(table(lines.map(text => JSON.parse(text) as Report)));
 }
