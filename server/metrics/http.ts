@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { ListenOptions, Socket } from 'node:net';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { describeError, MandosError } from '../../common/errors.js';
 
 /** Monitoring systems have one connection each. */
@@ -99,6 +100,10 @@ async function listen(server: Server, place: string): Promise<string> {
       await listening(server, addressOf(place));
       const at = server.address();
       return typeof at === 'object' && at ? place.replace(/\d+$/, String(at.port)) : place;
+    }
+    // Node.js calls a missing directory a lack of permission (libuv, uv_pipe_bind()).
+    if (!lstatSync(dirname(place), { throwIfNoEntry: false })) {
+      throw cannotServe(place, `no such directory: ${dirname(place)}`);
     }
     await removeStale(place);
     await listening(server, { path: place });

@@ -151,6 +151,15 @@ test('a port that is in use is said to be', async t => {
   );
 });
 
+test('a directory that is missing is said to be', async t => {
+  const directory = join(scratchDirectory(t), 'missing');
+  const path = join(directory, 'metrics.sock');
+  await assert.rejects(
+    serveText(path, 'text/plain', () => Promise.resolve('')),
+    { code: 'METRICS', message: `${path}: metrics cannot be served there: no such directory: ${directory}` },
+  );
+});
+
 test('a socket is for its user and group, and goes with the server', async t => {
   const path = join(scratchDirectory(t), 'metrics.sock');
   const server = await serve(t, path);
