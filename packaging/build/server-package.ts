@@ -27,13 +27,26 @@ const PROGRAMS = {
   'mandos-monitor': 'monitor/mandos-monitor.js',
 } as const;
 
-/** Started by a program, as a process of its own. */
 /** Of docs/, with their modes. */
 const EXAMPLES = [
   ['hooks/mandos-notify', 0o755],
   ['prometheus/alerts.yml', 0o644],
   ['grafana/mandos.json', 0o644],
 ] as const;
+
+/** Of docs/: what administrators need, and what manual pages, messages and examples name. */
+const DOCUMENTS = [
+  'audit-log.md',
+  'dbus-api.md',
+  'errors.md',
+  'metrics.md',
+  'release-check.md',
+  'reliability.md',
+  'sandbox.md',
+  'troubleshooting.md',
+];
+
+/** Started by a program, as a process of its own. */
 const OTHER_PROGRAMS = ['server/state/writer-process.js', 'server/release/workers/worker-process.js'];
 
 const FOLDERS = ['common', 'server', 'monitor'];
@@ -91,7 +104,9 @@ export async function serverPackage(source: Source): Promise<Package> {
   const examples = `usr/share/doc/${SERVER_PACKAGE}/examples`;
   for (const [file, mode] of EXAMPLES)
     tree.copy(join(root, 'docs', file), `${examples}/${basename(file)}`, mode);
-  tree.copy(join(root, 'docs/sandbox.md'), `usr/share/doc/${SERVER_PACKAGE}/sandbox.md`);
+  for (const file of DOCUMENTS) {
+    tree.copy(join(root, 'docs', file), `usr/share/doc/${SERVER_PACKAGE}/${file}`);
+  }
   const where = `${HOME}/node_modules`;
   const copyright = copyrightFile(
     debianFile(source, 'copyright'),
