@@ -128,10 +128,13 @@ export function lastErrno(): string {
 /** A call that failed: SYSTEM_CALL. */
 export class SystemCallError extends MandosError {
   override readonly name = 'SystemCallError';
+  /** What was called, as the error says it. */
+  readonly call: string;
   /** Such as EPERM. */
   readonly errorName: string;
   constructor(call: string, errorName: string) {
     super('SYSTEM_CALL', `${call}: ${errorName}`);
+    this.call = call;
     this.errorName = errorName;
   }
 }

@@ -60,7 +60,8 @@ export function prepareSocket(target: ListenTarget): SocketAddress {
     listenOn(target.fd, BACKLOG);
     return bound;
   } catch (error) {
-    if (remedyFor(error) !== undefined) throw listenFailure(target.name, error);
+    const isTcp = error instanceof SystemCallError && error.call !== 'getsockname';
+    if (isTcp && remedyFor(error) !== undefined) throw listenFailure(target.name, error);
     throw new MandosError('LISTEN', `cannot listen: ${target.name} is not an open TCP socket`, {
       cause: error,
     });

@@ -14,7 +14,8 @@ const SECRET = Buffer.from('what the client gets');
 
 function section(name: string, keyId: string, options = ''): string {
   const secret = SECRET.toString('base64');
-  const checker = options.includes('checker =') ? '' : 'checker = :\n';
+  // A checker that always succeeds would find an impostor in each who asks.
+  const checker = options.includes('checker =') ? '' : 'checker = :\nrelease_check = off\n';
   return `[${name}]\nkey_id = ${keyId}\nhost = h\n${checker}secret = ${secret}\n${options}\n`;
 }
 
