@@ -1,8 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { signalGroup } from '../../common/process-group.js';
 
-export { signalGroup };
-
 /**
  * Asks a child's process group to end, and kills it when the child has not after the grace.
  * @param ended settles when the child has

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { endGroup, signalGroup } from '../checker/process-group.js';
+import { signalGroup } from '../../common/process-group.js';
+import { endGroup } from '../checker/process-group.js';
 import { NOT_FOUND, STOP_GRACE_MS } from '../checker/running-check.js';
 import { checkerAttribute } from '../client/checker-attributes.js';
 import { expandChecker } from '../client/checker-expansion.js';
