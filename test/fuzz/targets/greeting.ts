@@ -64,9 +64,11 @@ export async function prepare(): Promise<Prepared> {
       const answer = pair.receive();
       pair.close();
       const refused = lines.filter(line => line.startsWith('refused '));
-      check(refused.length === 1, `not one line that says why: ${lines.join(' | ')}`);
+      // A look at the port alone is no failure.
+      const failures = sent.length > 0 ? 1 : 0;
+      check(refused.length === failures, `not one line that says why: ${lines.join(' | ')}`);
       check(
-        counts.failed === 1 && counts.closed === 1,
+        counts.failed === failures && counts.closed === 1,
         `failed ${counts.failed} times, closed ${counts.closed} times`,
       );
       check(sent.includes('\n') || answer.length === 0, 'an answer before the end of the greeting');
