@@ -18,18 +18,10 @@ failures=() # said at the end
 failed() { failures+=("$1"); }
 heading() { printf '\n== %s\n' "$1"; }
 
-# Everything of this run carries its name: temporary files, namespaces, the environment of its processes.
-run_directory=$(mktemp -d "${TMPDIR:-/tmp}/mandos-test.XXXXXX")
-chmod 1777 "$run_directory" # as /tmp: servers under test change their user
-run=$(basename "$run_directory")
+. test/support/run-directory.sh
+make_run_directory test
 results=$(mktemp -d)
 
-run_processes() {
-  grep -lsz "^MANDOS_TEST_RUN=$run\$" /proc/[0-9]*/environ | sed 's|/proc/\(.*\)/environ|\1|'
-}
-run_namespaces() {
-  command -v ip >/dev/null && ip netns list 2>/dev/null | sed -n "s/^\($run-[^ ]*\).*/\1/p"
-}
 leftovers() {
   for pid in $(run_processes); do
     echo "process $pid: $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline")"
@@ -38,19 +30,13 @@ leftovers() {
   sed -n "s|^[^ ]* [^ ]* [^ ]* [^ ]* \([^ ]*/$run/[^ ]*\) .*|mount \1|p" /proc/self/mountinfo
   find "$run_directory" -mindepth 1 -maxdepth 1 -printf 'file %p\n'
 }
-remove_leftovers() {
-  run_processes | xargs -r kill -KILL 2>/dev/null
-  run_namespaces | xargs -r -n 1 ip netns delete
-  rm -rf "$run_directory" "$results"
-}
 finish() {
-  remove_leftovers
+  remove_run
+  rm -rf "$results"
   # After `sudo npm test` the user must be able to build again.
   [ "$(id -u)" -ne 0 ] || chown -R --reference=. dist node_modules 2>/dev/null
 }
 trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   heading 'Installing the npm packages'

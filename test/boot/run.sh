@@ -12,19 +12,8 @@ if [ "$(id -u)" -ne 0 ]; then
   echo 'test:boot: needs root, for network namespaces and for trees of Debian' >&2
   exit 2
 fi
-run_directory=$(mktemp -d "${TMPDIR:-/tmp}/mandos-boot.XXXXXX")
-chmod 755 "$run_directory"
-run=$(basename "$run_directory")
-# The tests tidy up after themselves; this is for those that could not.
-finish() {
-  set +e # all of it, whatever there is to do
-  grep -lsz "^MANDOS_TEST_RUN=$run\$" /proc/[0-9]*/environ | sed 's|/proc/\(.*\)/environ|\1|' | xargs -r kill -KILL
-  ip netns list 2>/dev/null | sed -n "s/^\($run-[^ ]*\).*/\1/p" | xargs -r -n 1 ip netns delete
-  rm -rf "$run_directory"
-}
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+. test/support/run-directory.sh
+make_run_directory boot
 
 if [ ! -e node_modules/.package-lock.json ]; then npm ci --no-audit --no-fund --loglevel=error; fi
 bash test/prepare-debian.sh
