@@ -2,6 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { DAEMON_OPTIONS, systemBusConfig } from './bus.js';
 import type { Child } from './child.js';
 import { DEFAULT_WAIT_MS } from './child.js';
 import type { Host } from './namespace.js';
@@ -26,50 +27,11 @@ export async function startBus(
 ): Promise<{ address: string; child: Child }> {
   const config = join(host.runDirectory, 'dbus/system.conf');
   rmSync(join(host.runDirectory, 'dbus/system_bus_socket'), { force: true });
-  writeFileSync(config, busConfig(host.busAddress, options));
-  const child = host.spawn('dbus-daemon', [
-    '--nofork',
-    '--nopidfile',
-    '--nosyslog',
-    '--print-address',
-    `--config-file=${config}`,
-  ]);
+  const policies = options.policies ?? [installedPolicy('avahi-dbus.conf'), installedPolicy('mandos.conf')];
+  writeFileSync(config, systemBusConfig(host.busAddress, policies, options.limits));
+  const child = host.spawn('dbus-daemon', [`--config-file=${config}`, ...DAEMON_OPTIONS]);
   await child.waitForOutput(/^unix:path=.*\n/m);
   return { address: host.busAddress, child };
-}
-
-/** The rules of Debian's system.conf: no name can be owned and nothing be called but what a policy file allows. */
-function busConfig(address: string, options: BusOptions): string {
-  const policies = options.policies ?? [installedPolicy('avahi-dbus.conf'), installedPolicy('mandos.conf')];
-  const limits = Object.entries(options.limits ?? {});
-  return `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>${address}</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow user="*"/>
-    <deny own="*"/>
-    <deny send_type="method_call"/>
-    <allow send_type="signal"/>
-    <allow send_requested_reply="true" send_type="method_return"/>
-    <allow send_requested_reply="true" send_type="error"/>
-    <allow receive_type="method_call"/>
-    <allow receive_type="method_return"/>
-    <allow receive_type="error"/>
-    <allow receive_type="signal"/>
-    <allow send_destination="org.freedesktop.DBus"/>
-    <deny send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus"
-          send_member="UpdateActivationEnvironment"/>
-  </policy>
-  <policy user="root">
-    <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Monitoring"/>
-  </policy>
-${policies.map(file => `  <include ignore_missing="yes">${file}</include>\n`).join('')}
-${limits.map(([name, value]) => `  <limit name="${name}">${value}</limit>\n`).join('')}
-</busconfig>
-`;
 }
 
 function installedPolicy(name: string): string {

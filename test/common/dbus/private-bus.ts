@@ -1,20 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Bus, BusOptions } from '../../../common/dbus/bus.js';
 import { connectBus } from '../../../common/dbus/bus.js';
+import type { BusDaemon } from '../../support/bus.js';
+import { startBusDaemon } from '../../support/bus.js';
 
 /** A message bus of the test's own, with the limits of a system bus. */
-export interface PrivateBus {
-  readonly address: string;
+export interface PrivateBus extends BusDaemon {
   /** Another connection to it. */
   connect(options?: BusOptions): Promise<Bus>;
-  start(): Promise<void>;
-  /** Kills it. */
-  stop(): Promise<void>;
 }
 
 const config = (address: string) => `<busconfig>
@@ -32,40 +25,13 @@ const config = (address: string) => `<busconfig>
 `;
 
 export async function startPrivateBus(t: TestContext): Promise<PrivateBus> {
-  const directory = mkdtempSync(join(tmpdir(), 'private-bus-'));
-  const address = `unix:path=${join(directory, 'socket')}`;
-  const file = join(directory, 'bus.conf');
-  writeFileSync(file, config(address));
-  let stop = async () => {};
-  const bus: PrivateBus = {
-    address,
+  const daemon = await startBusDaemon(t, config);
+  return {
+    ...daemon,
     connect: async options => {
-      const connection = await connectBus(address, options);
+      const connection = await connectBus(daemon.address, options);
       t.after(() => connection.close());
       return connection;
     },
-    start: async () => {
-      rmSync(join(directory, 'socket'), { force: true });
-      const child = spawn(
-        'dbus-daemon',
-        [`--config-file=${file}`, '--nofork', '--nopidfile', '--nosyslog', '--print-address'],
-        {
-          stdio: ['ignore', 'pipe', 'ignore'],
-        },
-      );
-      const ended = once(child, 'exit');
-      stop = async () => {
-        child.kill('SIGKILL');
-        await ended;
-      };
-      await once(child.stdout, 'data');
-    },
-    stop: async () => await stop(),
   };
-  t.after(async () => {
-    await stop();
-    rmSync(directory, { recursive: true });
-  });
-  await bus.start();
-  return bus;
 }

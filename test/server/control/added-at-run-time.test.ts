@@ -4,18 +4,18 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { connectBus, isDbusError } from '../../../common/dbus/bus.js';
+import type { BusDaemon } from '../../support/bus.js';
 import { configDirectory, runNode, stateDirectory } from '../../support/loopback.js';
 import { MANDOS } from '../../support/programs.js';
 import { requires } from '../../support/requires.js';
 import { keyOf } from '../client/heart.js';
 import { SERVER, startSystemBus } from './scene.js';
-import type { SystemBus } from './scene.js';
 
 const section = (name: string, keyId: string) =>
   `[${name}]\nkey_id = ${keyId}\nsecret = wQECAw==\nhost = localhost\nchecker = :\n`;
 
 /** The server itself, on a bus of its own. */
-async function startOn(t: TestContext, bus: SystemBus, config: string, state: string) {
+async function startOn(t: TestContext, bus: BusDaemon, config: string, state: string) {
   const args = ['--foreground', '--no-zeroconf', '--address=::1', '--port=0', '--debuglevel=INFO'];
   const child = runNode(t, MANDOS, [...args, `--configdir=${config}`, `--statedir=${state}`], {
     env: { DBUS_SYSTEM_BUS_ADDRESS: bus.address },

@@ -1,6 +1,4 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, copyFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Bus, Signal } from '../../../common/dbus/bus.js';
@@ -13,7 +11,8 @@ import { Turns } from '../../../server/client/turns.js';
 import type { Control } from '../../../server/control/control.js';
 import { serveControl } from '../../../server/control/control.js';
 import type { ControlledServer } from '../../../server/control/controlled-server.js';
-import { scratchDirectory } from '../../support/loopback.js';
+import type { BusDaemon } from '../../support/bus.js';
+import { startBusDaemon, systemBusConfig } from '../../support/bus.js';
 import type { HeartOptions } from '../client/heart.js';
 import { Heart } from '../client/heart.js';
 
@@ -24,69 +23,19 @@ export const PROPERTIES = 'org.freedesktop.DBus.Properties';
 export const SOURCES = join(import.meta.dirname, '../../../..');
 const POLICY = join(SOURCES, 'packaging/dbus/mandos.conf');
 
-/** A system bus of the test's own: nothing can be owned or called but what this project's policy file allows. */
-export interface SystemBus {
-  readonly address: string;
-  readonly directory: string;
-  start(): Promise<void>;
-  /** Kills it. */
-  stop(): Promise<void>;
-}
-
-/** @param policy false: without the policy file */
-export async function startSystemBus(t: TestContext, policy = true): Promise<SystemBus> {
-  const directory = scratchDirectory(t);
-  chmodSync(directory, 0o755); // strangers are to find it
-  const address = `unix:path=${join(directory, 'socket')}`;
-  // The bus's file names it: a copy has a path that any user can read.
-  copyFileSync(POLICY, join(directory, 'mandos.conf'));
-  const include = policy ? `<include>${join(directory, 'mandos.conf')}</include>` : '';
-  writeFileSync(join(directory, 'bus.conf'), busConfig(address, include));
-  let stop = async () => {};
-  const bus: SystemBus = {
-    address,
-    directory,
-    start: async () => {
-      rmSync(join(directory, 'socket'), { force: true });
-      const options = ['--nofork', '--nopidfile', '--nosyslog', '--print-address'];
-      const child = spawn('dbus-daemon', [`--config-file=${join(directory, 'bus.conf')}`, ...options], {
-        stdio: ['ignore', 'pipe', 'ignore'],
-      });
-      const ended = once(child, 'exit');
-      stop = async () => {
-        child.kill('SIGKILL');
-        await ended;
-      };
-      await once(child.stdout, 'data');
-    },
-    stop: async () => await stop(),
-  };
-  t.after(async () => await stop());
-  await bus.start();
-  return bus;
-}
-
-function busConfig(address: string, include: string): string {
-  return `<busconfig>
-  <type>system</type>
-  <listen>${address}</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow user="*"/>
-    <deny own="*"/>
-    <deny send_type="method_call"/>
-    <allow send_type="signal"/>
-    <allow send_requested_reply="true" send_type="method_return"/>
-    <allow send_requested_reply="true" send_type="error"/>
-    <allow receive_type="method_call"/>
-    <allow receive_type="method_return"/>
-    <allow receive_type="error"/>
-    <allow receive_type="signal"/>
-    <allow send_destination="org.freedesktop.DBus"/>
-  </policy>
-  ${include}
-</busconfig>
-`;
+/**
+ * A system bus of the test's own: nothing can be owned or called but what this project's policy file allows.
+ * @param policy false: without the policy file
+ */
+export async function startSystemBus(t: TestContext, policy = true): Promise<BusDaemon> {
+  return await startBusDaemon(t, (address, directory) => {
+    chmodSync(directory, 0o755); // strangers are to find it
+    if (!policy) return systemBusConfig(address, []);
+    // The bus's file names it: a copy has a path that any user can read.
+    const file = join(directory, 'mandos.conf');
+    copyFileSync(POLICY, file);
+    return systemBusConfig(address, [file]);
+  });
 }
 
 /** What has been logged, and what will be. */
@@ -114,14 +63,14 @@ export class Lines {
 }
 
 export interface SceneOptions extends HeartOptions {
-  readonly bus?: SystemBus;
+  readonly bus?: BusDaemon;
   readonly reload?: () => Promise<string | undefined>;
   readonly limits?: () => { readonly maxDbusCalls: number };
 }
 
 /** The service over the heart on a simulated clock and disk, on a bus of its own; and somebody who uses it. */
 export class Scene {
-  readonly bus: SystemBus;
+  readonly bus: BusDaemon;
   readonly heart: Heart;
   readonly lines: Lines;
   readonly control: Control;
@@ -130,7 +79,7 @@ export class Scene {
   /** What was heard of the server, in words. */
   readonly heard: string[] = [];
 
-  constructor(bus: SystemBus, heart: Heart, lines: Lines, control: Control, levels: string[], caller: Bus) {
+  constructor(bus: BusDaemon, heart: Heart, lines: Lines, control: Control, levels: string[], caller: Bus) {
     this.bus = bus;
     this.heart = heart;
     this.lines = lines;
