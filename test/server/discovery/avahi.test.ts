@@ -184,6 +184,45 @@ test('an Avahi that does not answer does not keep the server from advertising', 
   await child.waitForOutput(/advertised as "Mandos" through Avahi/);
 });
 
+test(
+  'an Avahi that hangs while it advertises is done without until it answers again, under the same name',
+  needs,
+  async t => {
+    const lan = await createLan(t);
+    const server = await lan.host('server');
+    const client = await lan.host('client');
+    const { avahi } = await startAvahiHost(server);
+    await startAvahiHost(client);
+    const child = startAdvertiser(server);
+    await child.waitForOutput(/advertised as "Mandos" through Avahi/);
+    avahi.signal('SIGSTOP');
+    await child.waitForOutput(/warning: Zeroconf: Avahi does not answer/);
+    await child.waitForOutput(/advertised as "Mandos" on eth0/);
+    assert.ok(
+      (await browse(client)).some(([, , , name, , , host]) => name === 'Mandos' && host !== 'server.local'),
+    );
+    const said = child.output.length;
+    avahi.signal('SIGCONT');
+    await child.waitForOutput(/advertised as "Mandos" through Avahi/, undefined, said);
+    assert.ok(
+      (await browse(client)).some(([, , , name, , , host]) => name === 'Mandos' && host === 'server.local'),
+    );
+  },
+);
+
+test('a bus that hangs is not taken for an Avahi that does: that is announcing still', needs, async t => {
+  const lan = await createLan(t);
+  const server = await lan.host('server');
+  const { bus } = await startAvahiHost(server);
+  const child = startAdvertiser(server);
+  await child.waitForOutput(/through Avahi/);
+  bus.signal('SIGSTOP');
+  await child.waitForOutput(/debug: Zeroconf: D-Bus: org\.freedesktop\.DBus did not answer Ping/);
+  bus.signal('SIGCONT');
+  await stopAdvertiser(child);
+  assert.doesNotMatch(child.output, /does not answer|without Avahi|on eth0/);
+});
+
 test('an Avahi that refuses is done without', needs, async t => {
   const lan = await createLan(t);
   const server = await lan.host('server');
