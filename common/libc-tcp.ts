@@ -47,6 +47,20 @@ const fcntl = declare<(fd: number, command: number, type: 'int', value: number) 
 /** close(2), which node:fs makes some microseconds of. */
 export const closeDescriptor = declare<(fd: number) => number>('int close(int fd)');
 
+/** Errors of accept(2) that are of a connection that is gone with it, so that the next one can be had. */
+const OF_ONE_CONNECTION = new Set([
+  'ECONNABORTED',
+  'EINTR',
+  'EPERM',
+  'EPROTO',
+  'ENETDOWN',
+  'ENOPROTOOPT',
+  'EHOSTDOWN',
+  'ENONET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
 /** One end of a connection. Link-local addresses have their scope: `fe80::1%eth0`. */
 export interface SocketAddress {
   readonly address: string;
@@ -95,8 +109,7 @@ export function acceptConnection(fd: number): AcceptedSocket | undefined {
     if (accepted >= 0) return { fd: accepted, ...readSockaddr() };
     const error = lastErrno();
     if (error === 'EAGAIN') return undefined;
-    // That connection is gone, or its network's error is told here (accept(2)): on to the next one.
-    if (['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EBADF', 'EINVAL'].includes(error)) throw failed('accept');
+    if (!OF_ONE_CONNECTION.has(error)) throw new SystemCallError('accept', error);
   }
 }
 
