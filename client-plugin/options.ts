@@ -1,6 +1,6 @@
 import type { OptionValues, Program } from '../common/cli.js';
 import { UsageError, lastValue } from '../common/cli.js';
-import { DEFAULT_PRIORITY } from '../common/protocol.js';
+import { CLIENT_PRIORITY } from '../common/protocol.js';
 import type { HookSettings } from './network/hooks.js';
 import type { InterfaceChoice } from './network/interfaces.js';
 import { parseInterfaceOption } from './network/interfaces.js';
@@ -64,7 +64,7 @@ export const PROGRAM: Program = {
     {
       name: 'priority',
       argument: 'STRING',
-      help: `GnuTLS priority string for the TLS handshake. Default: ${DEFAULT_PRIORITY}`,
+      help: `GnuTLS priority string for the TLS handshake. Default: ${CLIENT_PRIORITY}`,
     },
     {
       name: 'delay',
@@ -143,7 +143,7 @@ export function clientOptions(values: OptionValues): ClientOptions {
     seckey: file('seckey', 'seckey.txt'),
     tlsPubkey: file('tls-pubkey', 'tls-pubkey.pem'),
     tlsPrivkey: file('tls-privkey', 'tls-privkey.pem'),
-    priority: lastValue(values, 'priority') ?? DEFAULT_PRIORITY,
+    priority: lastValue(values, 'priority') ?? CLIENT_PRIORITY,
     hooks: {
       directory: lastValue(values, 'network-hook-dir') ?? HOOK_DIRECTORY,
       device: values.get('interface')?.join(',') ?? '',

@@ -1,6 +1,6 @@
 import type { Program } from '../common/cli.js';
 import { LOG_LEVELS } from '../common/log.js';
-import { DEFAULT_PRIORITY, SERVICE_NAME } from '../common/protocol.js';
+import { SERVER_PRIORITY, SERVICE_NAME } from '../common/protocol.js';
 
 export const DEFAULT_CONFIG_DIRECTORY = '/etc/mandos';
 export const DEFAULT_STATE_DIRECTORY = '/var/lib/mandos';
@@ -82,7 +82,7 @@ export const PROGRAM: Program = {
     {
       name: 'priority',
       argument: 'STRING',
-      help: `GnuTLS priority string for the TLS handshake. Default: ${DEFAULT_PRIORITY}`,
+      help: `GnuTLS priority string for the TLS handshake. Default: ${SERVER_PRIORITY}`,
     },
     { name: 'servicename', argument: 'NAME', help: `Zeroconf service name. Default: ${SERVICE_NAME}` },
     {

@@ -10,7 +10,7 @@ import { describeError } from '../common/errors.js';
 import { isLoopback } from '../common/ip-address.js';
 import type { LogLevel } from '../common/log.js';
 import { findLogLevel, LOG_LEVELS } from '../common/log.js';
-import { DEFAULT_PRIORITY, SERVICE_NAME } from '../common/protocol.js';
+import { SERVER_PRIORITY, SERVICE_NAME } from '../common/protocol.js';
 import { createPriorities, freePriorities } from '../common/tls/gnutls.js';
 import { DEFAULT_CONFIG_DIRECTORY, DEFAULT_STATE_DIRECTORY } from './command-line.js';
 import type { ConfigFiles } from './config/files.js';
@@ -76,7 +76,7 @@ const SETTINGS = {
   audit_log: valueSetting<string | undefined>('audit_log', undefined, parseAbsolutePath),
   on_event: valueSetting<string | undefined>('on_event', undefined, parseAbsolutePath),
   metrics: valueSetting<string | undefined>('metrics', undefined, parseMetricsPlace),
-  priority: valueSetting('priority', DEFAULT_PRIORITY, parsePriority),
+  priority: valueSetting('priority', SERVER_PRIORITY, parsePriority),
   servicename: valueSetting('servicename', SERVICE_NAME, parseServiceName),
   use_dbus: switchSetting('use_dbus', 'no-dbus', true),
   use_ipv6: switchSetting('use_ipv6', 'no-ipv6', true),

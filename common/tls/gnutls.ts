@@ -18,6 +18,8 @@ const OLDEST_VERSION = '3.6.6';
 const ROLE_FLAGS = { server: 1, client: 2 } as const;
 const NONBLOCK = 1 << 3;
 const NO_TICKETS = 1 << 10;
+/** One key share, for the first group; a peer that wants another says so, at the price of a round trip. */
+const KEY_SHARE_TOP = 1 << 11;
 const ENABLE_RAWPK = 1 << 18;
 const CRD_CERTIFICATE = 1;
 const CERT_IGNORE = 0;
@@ -279,7 +281,7 @@ export function createSession(
   const lib = gnutls();
   const out: [Session | null] = [null];
   check(
-    lib.init(out, ROLE_FLAGS[role] | NONBLOCK | NO_TICKETS | ENABLE_RAWPK),
+    lib.init(out, ROLE_FLAGS[role] | NONBLOCK | NO_TICKETS | KEY_SHARE_TOP | ENABLE_RAWPK),
     'TLS_SESSION',
     'cannot start TLS',
   );

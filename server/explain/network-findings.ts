@@ -5,7 +5,7 @@ import { note, ok, problem, unknown } from '../../common/explanation.js';
 import { isLoopback } from '../../common/ip-address.js';
 import { listed } from '../../common/listed.js';
 import type { NetworkInterface } from '../../common/network-interfaces.js';
-import { DEFAULT_PRIORITY } from '../../common/protocol.js';
+import { SERVER_PRIORITY } from '../../common/protocol.js';
 import { networkMatcher } from '../config/networks.js';
 import type { ServerOptions } from '../options.js';
 import { isOnLink } from '../release/address-unit.js';
@@ -202,7 +202,7 @@ function zeroconfFindings({ network, configuration: { options }, server }: Facts
 
 function priorityFindings({ configuration: { faults, options } }: Facts): Finding[] {
   if (faults.some(({ key }) => key === 'priority' || key === '--priority')) return [];
-  if (options.priority === DEFAULT_PRIORITY) return [ok('the TLS priority string is the usual one')];
+  if (options.priority === SERVER_PRIORITY) return [ok('the TLS priority string is the usual one')];
   return [
     note(`the TLS priority string is valid: ${options.priority}`, 'clients need one that fits (--priority)'),
   ];

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fetchSecret } from '../../client-plugin/fetch.js';
-import { DEFAULT_PRIORITY } from '../../common/protocol.js';
+import { CLIENT_PRIORITY } from '../../common/protocol.js';
 import { TlsContext } from '../../common/tls/tls-context.js';
 
 /**
@@ -11,7 +11,7 @@ import { TlsContext } from '../../common/tls/tls-context.js';
 const [address = '', port = '', keys = '', releases = '', simultaneous = '', rate = '', secretFile = ''] =
   process.argv.slice(2);
 const expected = readFileSync(secretFile);
-const context = new TlsContext(DEFAULT_PRIORITY, {
+const context = new TlsContext(CLIENT_PRIORITY, {
   publicKey: readFileSync(`${keys}/tls-pubkey.pem`),
   privateKey: readFileSync(`${keys}/tls-privkey.pem`),
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { fetchSecret } from '../../client-plugin/fetch.js';
-import { DEFAULT_PRIORITY } from '../../common/protocol.js';
+import { CLIENT_PRIORITY } from '../../common/protocol.js';
 import { TlsContext } from '../../common/tls/tls-context.js';
 import { makeTlsKey } from '../support/keys.js';
 import { configDirectory, runNode, stateDirectory } from '../support/loopback.js';
@@ -13,7 +13,7 @@ import { MANDOS } from '../support/programs.js';
 /** A server with a client that is disabled, since it does not answer, before the server stops. */
 async function createScene(t: TestContext) {
   const key = makeTlsKey();
-  const context = new TlsContext(DEFAULT_PRIORITY, key);
+  const context = new TlsContext(CLIENT_PRIORITY, key);
   t.after(() => context.close());
   const stolen = `[stolen]\nkey_id = ${key.keyId}\nhost = h\nsecret = c2VjcmV0\nchecker = false\ninterval = PT1S\n`;
   const configuration = configDirectory(t, { 'clients.conf': stolen });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { createLog } from '../../common/log.js';
-import { DEFAULT_PRIORITY } from '../../common/protocol.js';
+import { SERVER_PRIORITY } from '../../common/protocol.js';
 import { TlsContext } from '../../common/tls/tls-context.js';
 import { openListener, openListenPlace } from '../../server/open-listener.js';
 import { DEFAULT_LIMITS } from '../../server/config/limits.js';
@@ -22,7 +22,7 @@ const OPTIONS: Options = {
   interface: undefined,
   useIpv6: true,
   zeroconf: false,
-  priority: DEFAULT_PRIORITY,
+  priority: SERVER_PRIORITY,
   workers: 1,
 };
 
@@ -33,7 +33,7 @@ async function linesOf(options: Partial<Options>): Promise<string> {
   const all = { ...OPTIONS, ...options };
   const place = openListenPlace(all, log);
   const listener = await openListener(all, place, {
-    context: new TlsContext(DEFAULT_PRIORITY),
+    context: new TlsContext(SERVER_PRIORITY),
     log,
     limits: () => DEFAULT_LIMITS,
     ask: () => assert.fail('nobody asks'),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseCommandLine } from '../../common/cli.js';
 import { formatFault } from '../../common/config-fault.js';
+import { SERVER_PRIORITY } from '../../common/protocol.js';
 import { PROGRAM } from '../../server/command-line.js';
 import type { FileContent } from '../../server/config/files.js';
 import { loadOptions } from '../../server/options.js';
@@ -28,7 +29,7 @@ test('without a file and arguments the defaults of the manual page hold', () => 
       debug: false,
       logLevel: 'warning',
       auditLog: undefined,
-      priority: 'SECURE128:!CTYPE-X.509:+CTYPE-RAWPK:!RSA:!VERS-ALL:+VERS-TLS1.3:%PROFILE_ULTRA',
+      priority: SERVER_PRIORITY,
       serviceName: 'Mandos',
       useDbus: true,
       useIpv6: true,

@@ -3,7 +3,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
-import { DEFAULT_PRIORITY } from '../../common/protocol.js';
+import { CLIENT_PRIORITY } from '../../common/protocol.js';
 import { TlsContext } from '../../common/tls/tls-context.js';
 import { fetchSecret } from '../../client-plugin/fetch.js';
 import { makeTlsKey } from '../support/keys.js';
@@ -42,7 +42,7 @@ async function startServer(t: TestContext, clientsConf: string) {
 
 function makeClient(t: TestContext) {
   const key = makeTlsKey();
-  const context = new TlsContext(DEFAULT_PRIORITY, key);
+  const context = new TlsContext(CLIENT_PRIORITY, key);
   t.after(() => context.close());
   return { keyId: key.keyId, context };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { fetchSecret } from '../../client-plugin/fetch.js';
-import { DEFAULT_PRIORITY } from '../../common/protocol.js';
+import { CLIENT_PRIORITY } from '../../common/protocol.js';
 import { TlsContext } from '../../common/tls/tls-context.js';
 import { makeTlsKey } from '../support/keys.js';
 import { configDirectory, runNode, stateDirectory } from '../support/loopback.js';
@@ -56,7 +56,7 @@ function makeServer(t: TestContext, clientsConf: string) {
 
 function makeKey(t: TestContext) {
   const key = makeTlsKey();
-  const context = new TlsContext(DEFAULT_PRIORITY, key);
+  const context = new TlsContext(CLIENT_PRIORITY, key);
   t.after(() => context.close());
   return { keyId: key.keyId, context };
 }
@@ -69,7 +69,7 @@ test('a client that was disabled stays so after the server was killed', async t 
     section('dead', keyId, 'checker = false\ninterval = PT1S') + section('alive', other.keyId),
   );
   const first = await start();
-  await first.child.waitForOutput(/warning: dead: disabled: its first check did not succeed/);
+  await first.child.waitForOutput(/warning: dead: disabled: none of its checks has succeeded so far/);
   await first.kill();
   const second = await start();
   await assert.rejects(second.ask(context), { code: 'FETCH_REFUSED' });

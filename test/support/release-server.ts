@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test';
 import { createLog } from '../../common/log.js';
-import { DEFAULT_PRIORITY } from '../../common/protocol.js';
+import { SERVER_PRIORITY } from '../../common/protocol.js';
 import { TlsContext } from '../../common/tls/tls-context.js';
 import type { Client } from '../../server/client/client.js';
 import { createClient } from '../../server/client/client.js';
@@ -59,7 +59,7 @@ export function startReleaseServer(
   registry.events.subscribe(event => {
     if (event.kind === 'released') released.push(event.client.settings.name);
   });
-  const context = new TlsContext(DEFAULT_PRIORITY);
+  const context = new TlsContext(SERVER_PRIORITY);
   const limits: ServerLimits = { ...DEFAULT_LIMITS, ...changes };
   const admission = new Admission(() => limits, Date.now);
   const { fd } = openBoundSocket('::1', 0, undefined, 0);
@@ -71,7 +71,7 @@ export function startReleaseServer(
   };
   const listener =
     workers > 1
-      ? new WorkersListener(workers, target, { ...common, priority: DEFAULT_PRIORITY })
+      ? new WorkersListener(workers, target, { ...common, priority: SERVER_PRIORITY })
       : listen(target, {
           ...common,
           context,

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { DEFAULT_PRIORITY } from '../../../common/protocol.js';
+import { CLIENT_PRIORITY } from '../../../common/protocol.js';
 import { keyId } from '../../../common/tls/raw-public-key.js';
 import { TlsContext } from '../../../common/tls/tls-context.js';
 import { createPublicKey } from 'node:crypto';
@@ -76,10 +76,10 @@ test('a priority string that makes no sense is quoted in the error', () => {
 test('a key pair that GnuTLS cannot read is an error', () => {
   const { publicKey, privateKey } = makeTlsKey();
   const garbage = Buffer.from('-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n');
-  assert.throws(() => new TlsContext(DEFAULT_PRIORITY, { publicKey, privateKey: garbage }), {
+  assert.throws(() => new TlsContext(CLIENT_PRIORITY, { publicKey, privateKey: garbage }), {
     code: 'TLS_KEY',
   });
-  assert.throws(() => new TlsContext(DEFAULT_PRIORITY, { publicKey: garbage, privateKey }), {
+  assert.throws(() => new TlsContext(CLIENT_PRIORITY, { publicKey: garbage, privateKey }), {
     code: 'TLS_KEY',
   });
 });

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
-import { DEFAULT_PRIORITY } from '../../../common/protocol.js';
+import { CLIENT_PRIORITY, SERVER_PRIORITY } from '../../../common/protocol.js';
 import { TlsContext } from '../../../common/tls/tls-context.js';
 import { TlsStream } from '../../../common/tls/tls-stream.js';
 import { makeTlsKey } from '../../support/keys.js';
@@ -40,7 +40,8 @@ async function sockets(t?: TestContext): Promise<[Socket, Socket]> {
 async function ends(t: TestContext, key = makeTlsKey()): Promise<Ends> {
   const [clientSocket, serverSocket] = await sockets(t);
   const stream = (socket: Socket, role: 'client' | 'server') => {
-    const context = new TlsContext(DEFAULT_PRIORITY, role === 'server' ? key : undefined);
+    const context =
+      role === 'server' ? new TlsContext(CLIENT_PRIORITY, key) : new TlsContext(SERVER_PRIORITY);
     const made = new TlsStream(socket, { role, context, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS });
     t.after(() => made.destroy());
     return made;
@@ -116,12 +117,12 @@ test('a record that was tampered with is an error, and nothing of it is read', a
   const options = { handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS };
   const client = new TlsStream(clientSocket, {
     role: 'client',
-    context: new TlsContext(DEFAULT_PRIORITY),
+    context: new TlsContext(SERVER_PRIORITY),
     ...options,
   });
   const server = new TlsStream(serverSocket, {
     role: 'server',
-    context: new TlsContext(DEFAULT_PRIORITY, key),
+    context: new TlsContext(CLIENT_PRIORITY, key),
     ...options,
   });
   server.on('error', () => {});
@@ -155,10 +156,10 @@ test('destroying a stream within its own events does no harm', async t => {
 
 test('bytes that were read with the greeting already belong to the handshake', async t => {
   const [clientSocket, serverSocket] = await sockets(t);
-  const context = new TlsContext(DEFAULT_PRIORITY, makeTlsKey());
+  const context = new TlsContext(CLIENT_PRIORITY, makeTlsKey());
   const client = new TlsStream(clientSocket, {
     role: 'client',
-    context: new TlsContext(DEFAULT_PRIORITY),
+    context: new TlsContext(SERVER_PRIORITY),
     handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
   });
   const [head] = (await once(serverSocket, 'data')) as [Buffer];
@@ -181,14 +182,14 @@ test('a handshake whose messages come in records of a few bytes each, all at onc
   const options = { handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS };
   const client = new TlsStream(clientSocket, {
     role: 'client',
-    context: new TlsContext(DEFAULT_PRIORITY),
+    context: new TlsContext(SERVER_PRIORITY),
     ...options,
   });
   t.after(() => client.destroy());
   const [hello] = (await once(serverSocket, 'data')) as [Buffer];
   const server = new TlsStream(fromClient, {
     role: 'server',
-    context: new TlsContext(DEFAULT_PRIORITY, makeTlsKey()),
+    context: new TlsContext(CLIENT_PRIORITY, makeTlsKey()),
     ...options,
     head: inSmallRecords(hello),
   });
@@ -220,7 +221,7 @@ test('what cannot be sent any more is an error to the writer', async t => {
 
 test('a thousand sessions leave no memory behind', async () => {
   const key = makeTlsKey();
-  const contexts = [new TlsContext(DEFAULT_PRIORITY), new TlsContext(DEFAULT_PRIORITY, key)] as const;
+  const contexts = [new TlsContext(SERVER_PRIORITY), new TlsContext(CLIENT_PRIORITY, key)] as const;
   const session = async () => {
     const [one, other] = await sockets();
     const client = new TlsStream(one, { role: 'client', context: contexts[0], handshakeTimeoutMs: 60_000 });

@@ -1,6 +1,6 @@
 /* What a server's port is sent, up to the handshake: server/release/connection.ts with a real socket. */
 import { createLog } from '../../../common/log.js';
-import { DEFAULT_PRIORITY } from '../../../common/protocol.js';
+import { SERVER_PRIORITY } from '../../../common/protocol.js';
 import { check } from './expected.js';
 import { SocketPair } from './socket-pair.js';
 import type { Prepared, TargetFacts } from '../engine/target.js';
@@ -22,7 +22,7 @@ export async function prepare(): Promise<Prepared> {
   const { RefusalLog } = await import('../../../server/release/refusal-log.js');
   const { EventPoll } = await import('../../../common/libc-epoll.js');
   const { TlsContext } = await import('../../../common/tls/tls-context.js');
-  const context = new TlsContext(DEFAULT_PRIORITY);
+  const context = new TlsContext(SERVER_PRIORITY);
   const limits = { greetingTimeoutMs: 3_600_000, handshakeTimeoutMs: 3_600_000, maxGreetingBytes: 64 };
   let lines: string[] = [];
   const log = createLog({ write: (_, line) => void lines.push(line) }, 'debug');

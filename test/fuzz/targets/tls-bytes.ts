@@ -2,7 +2,7 @@
  * Bytes in place of a handshake, to either program: the server's session (TLS client) and the client's (TLS server).
  * The seeds are flights of real handshakes; as these belong to other random numbers, no session can become secure.
  */
-import { DEFAULT_PRIORITY } from '../../../common/protocol.js';
+import { CLIENT_PRIORITY, SERVER_PRIORITY } from '../../../common/protocol.js';
 import { makeTlsKey } from '../../support/keys.js';
 import { check } from './expected.js';
 import { MemorySocket } from './memory-socket.js';
@@ -25,8 +25,8 @@ export async function prepare(): Promise<Prepared> {
   const { TlsError } = await import('../../../common/tls/tls-error.js');
   const key = makeTlsKey();
   const contexts = {
-    client: new TlsContext(DEFAULT_PRIORITY),
-    server: new TlsContext(DEFAULT_PRIORITY, key),
+    client: new TlsContext(SERVER_PRIORITY),
+    server: new TlsContext(CLIENT_PRIORITY, key),
   };
 
   /** What both ends say in a whole session. */
@@ -93,7 +93,7 @@ export async function prepare(): Promise<Prepared> {
     check(outcome.received.length === 0, 'application data before the handshake');
   };
 
-  const { client, server } = await flights(DEFAULT_PRIORITY);
+  const { client, server } = await flights(SERVER_PRIORITY);
   const other = await flights('NORMAL:+CTYPE-RAWPK:%COMPAT');
   const seed = (role: number, flight: readonly Buffer[]) => Buffer.concat([Buffer.from([role]), ...flight]);
   return {

@@ -1,6 +1,6 @@
 /* TLS key files: the readers of mandos-client, of mandos-keygen, and GnuTLS's. */
 import { generateKeyPairSync } from 'node:crypto';
-import { DEFAULT_PRIORITY } from '../../../common/protocol.js';
+import { CLIENT_PRIORITY } from '../../../common/protocol.js';
 import { makeTlsKey } from '../../support/keys.js';
 import { expectFault } from './expected.js';
 import type { Prepared, TargetFacts } from '../engine/target.js';
@@ -54,7 +54,7 @@ export async function prepare(): Promise<Prepared> {
         { file: 'tls-privkey.pem', bytes: privateKey },
       ];
       tolerant(() => checkTlsKeyPair(privateFile, publicFile), 'KEY_FILE', 'TLS_KEY');
-      tolerant(() => new TlsContext(DEFAULT_PRIORITY, { publicKey, privateKey }).close(), 'TLS_KEY');
+      tolerant(() => new TlsContext(CLIENT_PRIORITY, { publicKey, privateKey }).close(), 'TLS_KEY');
     },
   };
 }

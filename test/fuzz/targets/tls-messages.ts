@@ -3,7 +3,7 @@
  * certificates, signatures, extensions, and whatever follows a handshake. He never proves another's key.
  */
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { DEFAULT_PRIORITY } from '../../../common/protocol.js';
+import { SERVER_PRIORITY } from '../../../common/protocol.js';
 import { check } from './expected.js';
 import { SocketPair } from './socket-pair.js';
 import { message, serverFlight, TlsPeer } from './tls-peer.js';
@@ -17,7 +17,7 @@ export async function prepare(): Promise<Prepared> {
   const { TlsContext } = await import('../../../common/tls/tls-context.js');
   const { DescriptorSession } = await import('../../../common/tls/descriptor-session.js');
   const { TlsError } = await import('../../../common/tls/tls-error.js');
-  const context = new TlsContext(DEFAULT_PRIORITY);
+  const context = new TlsContext(SERVER_PRIORITY);
   const [own, other] = [generateKeyPairSync('ed25519'), generateKeyPairSync('ed25519')];
   const spki = (pair: typeof own) => pair.publicKey.export({ type: 'spki', format: 'der' });
   const keyId = (of: Buffer) => createHash('sha256').update(of).digest('hex');

@@ -2,7 +2,7 @@
  * A handshake of both roles with somebody in between, who changes, drops, doubles and makes up TLS records. The input
  * is a list of changes of CHANGE_BYTES each.
  */
-import { DEFAULT_PRIORITY } from '../../../common/protocol.js';
+import { CLIENT_PRIORITY, SERVER_PRIORITY } from '../../../common/protocol.js';
 import { makeTlsKey } from '../../support/keys.js';
 import { check } from './expected.js';
 import { MemorySocket } from './memory-socket.js';
@@ -35,8 +35,8 @@ export async function prepare(): Promise<Prepared> {
   const { TlsError } = await import('../../../common/tls/tls-error.js');
   const key = makeTlsKey();
   const contexts = {
-    client: new TlsContext(DEFAULT_PRIORITY),
-    server: new TlsContext(DEFAULT_PRIORITY, key),
+    client: new TlsContext(SERVER_PRIORITY),
+    server: new TlsContext(CLIENT_PRIORITY, key),
   };
   // Each kind of change, at one record of a handshake each; the first is a session without any.
   const seeds = KINDS.map((_, kind) => [kind, kind, 0, 7 * kind, 37 * kind, kind]);

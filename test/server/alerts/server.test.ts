@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fetchSecret } from '../../../client-plugin/fetch.js';
-import { DEFAULT_PRIORITY } from '../../../common/protocol.js';
+import { CLIENT_PRIORITY } from '../../../common/protocol.js';
 import { TlsContext } from '../../../common/tls/tls-context.js';
 import { makeTlsKey } from '../../support/keys.js';
 import { configDirectory, runNode, stateDirectory } from '../../support/loopback.js';
@@ -21,7 +21,7 @@ function section(name: string, keyId: string, options: string): string {
 
 function makeKey(t: TestContext) {
   const key = makeTlsKey();
-  const context = new TlsContext(DEFAULT_PRIORITY, key);
+  const context = new TlsContext(CLIENT_PRIORITY, key);
   t.after(() => context.close());
   return { keyId: key.keyId, context };
 }

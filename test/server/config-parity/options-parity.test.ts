@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseCommandLine } from '../../../common/cli.js';
 import { countErrors, formatFault } from '../../../common/config-fault.js';
+import { CLIENT_PRIORITY, SERVER_PRIORITY } from '../../../common/protocol.js';
 import { PROGRAM } from '../../../server/command-line.js';
 import { systemFiles } from '../../../server/config/files.js';
 import type { ServerOptions } from '../../../server/options.js';
@@ -138,7 +139,8 @@ function inOriginalTerms(options: ServerOptions): Record<string, unknown> {
     socket: options.socket ?? '',
     debug: options.debug,
     log_level: LEVELS[options.logLevel],
-    priority: options.priority,
+    // The order of groups and ciphers is this project's own.
+    priority: options.priority === SERVER_PRIORITY ? CLIENT_PRIORITY : options.priority,
     servicename: options.serviceName,
     use_dbus: options.useDbus,
     use_ipv6: options.useIpv6,

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { fetchSecret } from '../../../client-plugin/fetch.js';
-import { DEFAULT_PRIORITY } from '../../../common/protocol.js';
+import { CLIENT_PRIORITY } from '../../../common/protocol.js';
 import { TlsContext } from '../../../common/tls/tls-context.js';
 import { TlsStream } from '../../../common/tls/tls-stream.js';
 import type { ClientSettings } from '../../../server/client/settings.js';
@@ -21,7 +21,7 @@ const LONG_MS = 3_600_000;
 
 async function startServer(t: TestContext, settings: Partial<ClientSettings>) {
   const key = makeTlsKey();
-  const context = new TlsContext(DEFAULT_PRIORITY, key);
+  const context = new TlsContext(CLIENT_PRIORITY, key);
   t.after(() => context.close());
   const all = { ...TEST_SETTINGS, secret: SECRET, keyId: key.keyId, approvalDelayMs: LONG_MS, ...settings };
   const server = startReleaseServer(t, [createClient(all, Date.now(), 0)]);

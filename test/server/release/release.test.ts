@@ -12,7 +12,7 @@ import { test } from 'node:test';
 import { TLSSocket } from 'node:tls';
 import { fetchSecret } from '../../../client-plugin/fetch.js';
 import { MandosError } from '../../../common/errors.js';
-import { DEFAULT_PRIORITY } from '../../../common/protocol.js';
+import { CLIENT_PRIORITY, SERVER_PRIORITY } from '../../../common/protocol.js';
 import { TlsContext } from '../../../common/tls/tls-context.js';
 import { TlsStream } from '../../../common/tls/tls-stream.js';
 import type { TlsKey, TlsKeyType } from '../../support/keys.js';
@@ -23,7 +23,7 @@ import { requires } from '../../support/requires.js';
 const never = new AbortController().signal;
 
 function fetch(port: number, key: TlsKey, signal = never): Promise<Uint8Array> {
-  return fetchSecret('::1', port, new TlsContext(DEFAULT_PRIORITY, key), signal);
+  return fetchSecret('::1', port, new TlsContext(CLIENT_PRIORITY, key), signal);
 }
 
 async function open(port: number): Promise<Socket> {
@@ -160,7 +160,7 @@ async function stall(t: TestContext, port: number, key: TlsKey): Promise<void> {
   const socket = connect({ port, host: '::1', allowHalfOpen: true });
   t.after(() => socket.destroy());
   socket.write('1\r\n');
-  const context = new TlsContext(DEFAULT_PRIORITY, key);
+  const context = new TlsContext(CLIENT_PRIORITY, key);
   const stream = new TlsStream(socket, { role: 'server', context, handshakeTimeoutMs: 60_000 });
   stream.on('error', () => {});
   await once(stream, 'secure');
@@ -301,7 +301,7 @@ test('the client answers the close with its own close_notify', async t => {
   assert.equal(greeting.toString(), '1\r\n');
   const server = new TlsStream(socket, {
     role: 'client',
-    context: new TlsContext(DEFAULT_PRIORITY),
+    context: new TlsContext(SERVER_PRIORITY),
     handshakeTimeoutMs: 60_000,
   });
   server.end('secret');

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import koffi from 'koffi';
 import { fetchSecret } from '../../../client-plugin/fetch.js';
-import { DEFAULT_PRIORITY } from '../../../common/protocol.js';
+import { CLIENT_PRIORITY } from '../../../common/protocol.js';
 import { TlsContext } from '../../../common/tls/tls-context.js';
 import { createClient, disable } from '../../../server/client/client.js';
 import type { ClientEvent } from '../../../server/client/events.js';
@@ -23,7 +23,7 @@ const TOO_LATE_MS = 1_200;
 
 function start(t: TestContext, settings: Partial<ClientSettings> = {}, secret = SECRET) {
   const key = makeTlsKey();
-  const context = new TlsContext(DEFAULT_PRIORITY, key);
+  const context = new TlsContext(CLIENT_PRIORITY, key);
   t.after(() => context.close());
   const client = createClient({ ...TEST_SETTINGS, secret, keyId: key.keyId, ...settings }, Date.now(), 0);
   const server = startReleaseServer(t, [client], { workers: 2 });
