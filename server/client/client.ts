@@ -128,10 +128,26 @@ export function expire(client: Client, nowMs: number): Client {
 }
 
 /** Why a client that has expired has, for the log. */
-export function expiryReason({ lastCheckedOkMs, checking, settings }: Client, nowMs: number): string {
-  if (lastCheckedOkMs === undefined) {
-    return checking ? 'its first check did not end in time' : 'its first check did not succeed';
+export function expiryReason(client: Client, nowMs: number): string {
+  const { lastCheckedOkMs, lastCheck, lastReleaseMs, checking, settings } = client;
+  const { timeoutMs, extendedTimeoutMs } = settings;
+  if (lastReleaseMs !== undefined && lastReleaseMs > (lastCheckedOkMs ?? -Infinity)) {
+    const agoMs = nowMs - lastReleaseMs;
+    if (agoMs >= extendedTimeoutMs) {
+      return `it was not seen since its password was sent ${seconds(agoMs)} s ago, and its extended_timeout is ${extendedTimeoutMs / 1000} s`;
+    }
   }
-  const seconds = Math.round((nowMs - lastCheckedOkMs) / 1000);
-  return `it was last seen ${seconds} s ago, and its timeout is ${settings.timeoutMs / 1000} s`;
+  if (lastCheckedOkMs !== undefined) {
+    const agoMs = nowMs - lastCheckedOkMs;
+    // Only a start of the server and `enable` leave it with less than its timeout.
+    return agoMs >= timeoutMs
+      ? `it was last seen ${seconds(agoMs)} s ago, and its timeout is ${timeoutMs / 1000} s`
+      : `it was last seen ${seconds(agoMs)} s ago, and not since it was enabled or the server was started`;
+  }
+  if (lastCheck !== undefined) return 'none of its checks has succeeded so far';
+  return checking ? 'its first check did not end in time' : 'no check of it has ended so far';
+}
+
+function seconds(durationMs: number): number {
+  return Math.round(durationMs / 1000);
 }

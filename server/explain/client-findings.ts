@@ -119,7 +119,8 @@ function whyDisabled({ lastCheckedOkMs, configured, settings }: Client, nowMs: n
   const agoMs = nowMs - lastCheckedOkMs;
   const timeout = durationText(settings.timeoutMs);
   const seen = `it was last seen ${durationText(agoMs)} ago, and its timeout is ${timeout}`;
-  return agoMs > settings.timeoutMs ? `: ${seen}` : ': an operator has disabled it';
+  if (agoMs > settings.timeoutMs) return `: ${seen}`;
+  return ': an operator has disabled it, or no check has succeeded since it was enabled or the server was started';
 }
 
 /** Whether the client stays enabled: its checks. */

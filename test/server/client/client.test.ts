@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CheckOutcome, Client } from '../../../server/client/client.js';
 import { endCheck, tick } from '../../../server/client/checks.js';
-import { createClient, disable, expiryReason, isExpired } from '../../../server/client/client.js';
-import { extendAfterRelease } from '../../../server/client/releases.js';
+import { createClient, disable, enable, expiryReason, isExpired } from '../../../server/client/client.js';
+import { countRelease, extendAfterRelease } from '../../../server/client/releases.js';
 import { decideRelease } from '../../../server/client/release-policy.js';
 import { TEST_SETTINGS } from '../../support/release-server.js';
 
@@ -91,13 +91,40 @@ test('a client that has expired gets nothing, also before anybody has noticed', 
 });
 
 test('the reason of an expiry says what was missing', () => {
-  assert.match(expiryReason(started(), START_MS + 3000), /first check did not succeed/);
-  assert.match(
-    expiryReason(tick(started(), START_MS + 500), START_MS + 3000),
-    /first check did not end in time/,
+  const first = tick(started(), START_MS + 500);
+  assert.equal(expiryReason(started(), START_MS + 3000), 'no check of it has ended so far');
+  assert.equal(expiryReason(first, START_MS + 3000), 'its first check did not end in time');
+  const good = endCheck(first, OK, START_MS + 600);
+  assert.equal(expiryReason(good, START_MS + 6600), 'it was last seen 6 s ago, and its timeout is 6 s');
+});
+
+test('the reason of an expiry speaks of a first check only while that is under way', () => {
+  const failed = endCheck(tick(started(), START_MS + 500), FAILED, START_MS + 600);
+  const reason = 'none of its checks has succeeded so far';
+  assert.equal(expiryReason(failed, START_MS + 3000), reason);
+  assert.equal(expiryReason(tick(failed, START_MS + 2500), START_MS + 3000), reason);
+});
+
+test('the reason of an expiry after a release is the time that a machine has to boot', () => {
+  const failed = endCheck(tick(started(), START_MS + 500), FAILED, START_MS + 600);
+  const sent = extendAfterRelease(countRelease(failed, START_MS + 1000), START_MS + 1000);
+  assert.equal(sent.expiresMs, START_MS + 11_000);
+  assert.equal(
+    expiryReason(sent, START_MS + 11_000),
+    'it was not seen since its password was sent 10 s ago, and its extended_timeout is 10 s',
   );
+  const seen = endCheck(tick(sent, START_MS + 2500), OK, START_MS + 2600);
+  assert.equal(expiryReason(seen, START_MS + 8600), 'it was last seen 6 s ago, and its timeout is 6 s');
+});
+
+test('the reason of an expiry that comes before the timeout is over does not name the timeout', () => {
   const good = endCheck(tick(started(), START_MS + 500), OK, START_MS + 600);
-  assert.match(expiryReason(good, START_MS + 6600), /last seen 6 s ago, and its timeout is 6 s/);
+  const again = enable(disable(good), START_MS + 1000);
+  assert.equal(again.expiresMs, START_MS + 5000);
+  assert.equal(
+    expiryReason(again, START_MS + 5000),
+    'it was last seen 4 s ago, and not since it was enabled or the server was started',
+  );
 });
 
 test('whatever happens in whatever order, no release follows an expiry and only checks and releases move it', () => {
