@@ -86,6 +86,24 @@ export function wantedLinks(service: Service, interfaces: readonly NetworkInterf
     });
 }
 
+/** Why there is nowhere to advertise a service, for the log. */
+export function whyNowhere(service: Service, interfaces: readonly NetworkInterface[]): string {
+  const { interface: name, address } = service;
+  if (name === undefined) {
+    return address === undefined
+      ? 'no network interface is up and has an address that can be used'
+      : `no network interface that is up has the address ${address}`;
+  }
+  const on = interfaces.find(each => each.name === name);
+  if (!on) return `there is no interface ${name}`;
+  if (on.loopback || on.pointToPoint) return `${name} is a loopback or point-to-point interface`;
+  if (!on.multicast) return `${name} is an interface without multicast`;
+  if (!on.running) return `${name} is down or has no carrier`;
+  return address === undefined
+    ? `${name} has no address that can be used`
+    : `${name} does not have the address ${address}`;
+}
+
 class EmbeddedPublication implements Publication {
   readonly #service: Service;
   readonly #log: Log;
@@ -99,6 +117,8 @@ class EmbeddedPublication implements Publication {
   #identity: Identity;
   #conflicts = 0;
   #reported = '';
+  /** The interfaces, when none of them will do. */
+  #unsuitable: readonly NetworkInterface[] | undefined;
   #stopped = false;
 
   constructor(
@@ -132,7 +152,9 @@ class EmbeddedPublication implements Publication {
   #follow(): void {
     let wanted;
     try {
-      wanted = wantedLinks(this.#service, this.#effects.listInterfaces());
+      const interfaces = this.#effects.listInterfaces();
+      wanted = wantedLinks(this.#service, interfaces);
+      this.#unsuitable = wanted.length === 0 ? interfaces : undefined;
     } catch (error) {
       this.#complain('interfaces', `cannot list the network interfaces: ${String(error)}`);
       return;
@@ -216,9 +238,8 @@ class EmbeddedPublication implements Publication {
     if (state !== '') {
       this.#log.info(`Zeroconf: advertised as ${state}`);
       this.#complaints.delete('none');
-    } else {
-      const which = this.#service.interface ?? 'a network interface';
-      this.#complain('none', `not advertised: ${which} is not there or has no address that can be used`);
+    } else if (this.#unsuitable) {
+      this.#complain('none', `not advertised: ${whyNowhere(this.#service, this.#unsuitable)}`);
     }
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NetworkInterface } from '../../../common/network-interfaces.js';
 import type { Service } from '../../../server/discovery/advertiser.js';
-import { wantedLinks } from '../../../server/discovery/embedded.js';
+import { whyNowhere, wantedLinks } from '../../../server/discovery/embedded.js';
 import { ethernet, ipAddress } from '../../support/interfaces.js';
 
 const service: Service = { name: 'Mandos', port: 4711, family: 'any' };
@@ -62,4 +62,20 @@ test('an interface created again, or with another first IPv4 address, is another
   const [sameIpv6, otherIpv4] = keys({ addresses: [LINK_LOCAL, ipAddress('192.0.2.7')] });
   assert.equal(sameIpv6, ipv6);
   assert.notEqual(otherIpv4, ipv4);
+});
+
+test('what is said of a service that is advertised nowhere is what is wrong with its interfaces', () => {
+  const why = (of: Partial<Service>, change: Partial<NetworkInterface> = {}) =>
+    whyNowhere({ ...service, ...of }, [{ ...eth0, ...change }]);
+  assert.equal(why({}, { running: false }), 'no network interface is up and has an address that can be used');
+  const address = '192.0.2.2';
+  assert.equal(why({ address }), 'no network interface that is up has the address 192.0.2.2');
+  const onEth0 = { interface: 'eth0' };
+  assert.equal(why({ interface: 'eth1' }), 'there is no interface eth1');
+  assert.equal(why(onEth0, { loopback: true }), 'eth0 is a loopback or point-to-point interface');
+  assert.equal(why(onEth0, { pointToPoint: true }), 'eth0 is a loopback or point-to-point interface');
+  assert.equal(why(onEth0, { multicast: false }), 'eth0 is an interface without multicast');
+  assert.equal(why(onEth0, { running: false }), 'eth0 is down or has no carrier');
+  assert.equal(why(onEth0, { addresses: [] }), 'eth0 has no address that can be used');
+  assert.equal(why({ ...onEth0, address }), 'eth0 does not have the address 192.0.2.2');
 });
