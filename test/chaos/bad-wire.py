@@ -1,9 +1,10 @@
 # A cable between two tap devices that does to frames what bad cables, switches and radio do. Not tc-netem(8): the kernel
 # of the machine that runs the tests need not have it.
 #   bad-wire.py TAP TAP        Prints "ready" when both are there; a line of JSON on standard input says what happens from
-# then on, and "done" is the answer: probabilities "loss", "duplicate", "flip" (a bit, as the checksums notice) and "swap"
-# (two words of the payload, which no checksum notices); "delay" and "jitter" in seconds. What is left out does not happen.
-import fcntl, heapq, itertools, json, os, random, select, struct, sys, time
+# then on: probabilities "loss", "duplicate", "flip" (a bit, as the checksums notice) and "swap" (two words of the payload,
+# which no checksum notices); "delay" and "jitter" in seconds. What is left out does not happen. The answer is "done" and, as
+# JSON, to how many frames each has happened until then, and as "late" how many were overtaken.
+import collections, fcntl, heapq, itertools, json, os, random, select, struct, sys, time
 
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
 # Ethernet, IPv6 and TCP with options: behind it is payload.
@@ -39,7 +40,14 @@ poll = select.poll()
 for fd in (*taps, 0):
     poll.register(fd, select.POLLIN)
 faults, waiting, numbers = {}, [], itertools.count()
-happens = lambda fault: random.random() < faults.get(fault, 0)
+counts, latest = collections.Counter(), 0
+
+
+def happens(fault):
+    counts[fault] += (does := random.random() < faults.get(fault, 0))
+    return does
+
+
 print("ready", flush=True)
 while True:
     left_ms = None if not waiting else max(0, (waiting[0][0] - time.monotonic()) * 1000)
@@ -49,7 +57,8 @@ while True:
             if not line:
                 sys.exit()
             faults = json.loads(line)
-            print("done", flush=True)
+            print("done", json.dumps(counts), flush=True)
+            counts.clear()
             continue
         try:
             frame = os.read(fd, 65536)
@@ -63,7 +72,9 @@ while True:
             other = taps[1 - taps.index(fd)]
             heapq.heappush(waiting, (time.monotonic() + max(0, late), next(numbers), other, sent))
     while waiting and waiting[0][0] <= time.monotonic():
-        _, _, fd, frame = heapq.heappop(waiting)
+        _, number, fd, frame = heapq.heappop(waiting)
+        counts["late"] += number < latest
+        latest = max(latest, number)
         try:
             os.write(fd, frame)
         except OSError:  # the device is down, or the frame is none any more

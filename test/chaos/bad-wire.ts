@@ -30,11 +30,15 @@ export class BadWire {
     this.#child = child;
   }
 
-  /** From now on this happens, and nothing else. */
-  async set(faults: WireFaults): Promise<void> {
+  /**
+   * From now on this happens, and nothing else.
+   * @returns how many frames each of the faults until now has happened to, and in `late`, how many were overtaken
+   */
+  async set(faults: WireFaults): Promise<Readonly<Record<string, number>>> {
     const from = this.#child.output.length;
     this.#child.stdin.write(`${JSON.stringify(faults)}\n`);
-    await this.#child.waitForOutput(/^done$/m, undefined, from);
+    const [, counts = '{}'] = await this.#child.waitForOutput(/^done (.*)$/m, undefined, from);
+    return JSON.parse(counts) as Record<string, number>;
   }
 }
 

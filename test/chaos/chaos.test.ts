@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { requires } from '../support/requires.js';
+import { endure } from './endure.js';
 import type { Fault } from './fault.js';
-import { endure } from './fault.js';
 import { FAULTS } from './faults/all.js';
 import type { Identities } from './identities.js';
 import { makeIdentities } from './identities.js';
@@ -17,7 +17,7 @@ const SHORT: Readonly<Record<string, number>> = {
   'the D-Bus daemon is killed': 3_000,
   'the disk is full, and the server is killed': 2_000,
   'the process that writes the state is killed': 1_000,
-  "the server sleeps for longer than the clients' timeout": 12_000,
+  "the server sleeps for longer than the clients' timeout": 25_000,
   'the server has no free file descriptors': 4_000,
 };
 

@@ -47,15 +47,19 @@ export interface SiteOptions {
   /** Whether the server's clock can be set. */
   readonly hasClock?: boolean;
   readonly times?: Times;
+  /** Of our server. Default: none. */
+  readonly workers?: number;
 }
 
-const TIMES: Times = { interval: 'PT3S', timeout: 'PT5M' };
+/** After a start, a client that is not checked within an interval is put out of service: the machine may be a slow one. */
+const TIMES: Times = { interval: 'PT5S', timeout: 'PT5M' };
 
 /** What a server says of a client. */
 export interface ClientView {
   readonly Enabled: boolean;
   readonly LastCheckedOK: string;
   readonly Timeout: number;
+  readonly Interval: number;
 }
 
 /** A server with its bus, its Avahi and its disk, and a machine that asks it, over a cable that can be a bad one. */
@@ -77,6 +81,8 @@ export class Site {
   readonly #configDirectory: string;
   readonly #clockFile: string;
   readonly #hasClock: boolean;
+  /** Each server that there was. */
+  readonly #servers: Child[] = [];
 
   private constructor(
     options: SiteOptions,
@@ -95,6 +101,7 @@ export class Site {
     this.#configDirectory = writeServerConfig(
       parts.server,
       clientsConf(options.identities, options.times ?? TIMES),
+      options.workers ? `[DEFAULT]\nworkers = ${options.workers}\n` : undefined,
     );
     this.#clockFile = join(parts.server.runDirectory, 'clock');
     this.#hasClock = options.hasClock ?? false;
@@ -131,6 +138,7 @@ export class Site {
         ? [process.execPath, MANDOS, '--foreground', '--debuglevel=INFO', ...directories]
         : ['/usr/sbin/mandos', '--foreground', '--debug', ...directories];
     this.mandos = this.inCell('env', ['TMPDIR=/run/tmp', ...this.#clock(this.#clockFile), ...command]);
+    this.#servers.push(this.mandos);
     const listening = await this.mandos.waitForOutput(/(?:l|Now l)istening on .*(?::|port )(\d+)/);
     this.port = Number(listening[1]);
   }
@@ -156,6 +164,14 @@ export class Site {
     this.mandos.signal('SIGKILL');
     for (const child of below) kill(child, 'SIGKILL');
     await this.mandos.exited;
+  }
+
+  /** The server's own processes that run this program. */
+  childrenOf(program: string): number[] {
+    return descendantsOf(this.mandos.pid).filter(pid => {
+      const commandLine = attempt(() => readFileSync(`/proc/${pid}/cmdline`, 'latin1'));
+      return commandLine?.includes(program);
+    });
   }
 
   /** Spawns where the server's disk is mounted. */
@@ -212,6 +228,11 @@ export class Site {
   async clients(): Promise<Readonly<Record<string, ClientView>> | undefined> {
     const { status, stdout } = await this.operate('--dump-json');
     return status === 0 ? (JSON.parse(stdout) as Record<string, ClientView>) : undefined;
+  }
+
+  /** What the servers have logged, one after another. */
+  get log(): string {
+    return this.#servers.map(({ output }) => output).join('--- started again\n');
   }
 
   isServing(): boolean {

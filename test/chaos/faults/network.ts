@@ -1,13 +1,23 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WireFaults } from '../bad-wire.js';
 import type { Fault } from '../fault.js';
 import type { Site } from '../site.js';
+
+/** How long a loose cable is out, and in. */
+const LOOSE_MS = 1_000;
 
 const wire = (name: string, faults: WireFaults, holdMs = 20_000): Fault => ({
   name,
   holdMs,
   clients: 5,
-  apply: site => site.wire.set(faults),
-  undo: site => site.wire.set({}),
+  isServed: true,
+  apply: async site => void (await site.wire.set(faults)),
+  undo: async site => {
+    const counts = await site.wire.set({});
+    for (const what of ['loss', 'duplicate', 'flip', 'swap'] as const)
+      if (faults[what] && !counts[what]) throw new Error(`the wire did nothing: no ${what}`);
+    if (faults.jitter && !counts['late']) throw new Error('the wire did nothing: no frame was overtaken');
+  },
 });
 
 const link = (name: string, host: 'server' | 'client'): Fault => ({
@@ -17,6 +27,26 @@ const link = (name: string, host: 'server' | 'client'): Fault => ({
   apply: async site => await interfaceOf(site, host).unplug(),
   undo: async site => await interfaceOf(site, host).plug(),
 });
+
+/** Whose cable is loose: ends that, and leaves it plugged in. */
+const tighten = new WeakMap<Site, () => Promise<void>>();
+
+function loosen(site: Site): void {
+  const over = new AbortController();
+  const shake = async () => {
+    while (!over.signal.aborted) {
+      await interfaceOf(site, 'server').unplug();
+      await sleep(LOOSE_MS);
+      await interfaceOf(site, 'server').plug();
+      await sleep(LOOSE_MS);
+    }
+  };
+  const shaken = shake();
+  tighten.set(site, async () => {
+    over.abort();
+    await shaken;
+  });
+}
 
 function interfaceOf(site: Site, host: 'server' | 'client') {
   const [first] = site[host].interfaces;
@@ -38,4 +68,11 @@ export const NETWORK_FAULTS: readonly Fault[] = [
   ),
   link("the server's cable is out", 'server'),
   link("the client's cable is out", 'client'),
+  {
+    name: "the server's cable is loose: out and in again, all the time",
+    holdMs: 20_000,
+    clients: 3,
+    apply: site => Promise.resolve(loosen(site)),
+    undo: async site => await tighten.get(site)?.(),
+  },
 ];

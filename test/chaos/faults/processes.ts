@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Child } from '../../support/child.js';
@@ -11,8 +10,11 @@ import { descendantsOf, kill } from '../site.js';
 
 const execute = promisify(execFile);
 
-/** Beyond the clients' timeout. */
-const ASLEEP_MS = 20_000;
+/** Beyond the short timeout, and within the other. */
+const ASLEEP_MS = 25_000;
+const LONG_ASLEEP_MS = 180_000;
+/** Between two kills of the same thing. */
+const KILL_EVERY_MS = 1_000;
 const FREE_DESCRIPTORS = 4;
 const CONNECTIONS = 60;
 const LIMIT_MS = 60_000;
@@ -57,11 +59,25 @@ async function limit(site: Site, what: string): Promise<void> {
   await asServer(['prlimit', `--pid=${site.mandos.pid}`, what]);
 }
 
-function writerOf(site: Site): number | undefined {
-  return descendantsOf(site.mandos.pid).find(pid =>
-    readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('writer-process'),
-  );
+const WRITER = 'writer-process.js';
+const WORKER = 'worker-process.js';
+
+/** Ends these at once, as the kernel does for want of memory. @throws Error when there is none */
+function killAll(pids: readonly number[]): Promise<void> {
+  if (pids.length === 0) throw new Error('no process to kill');
+  for (const pid of pids) kill(pid, 'SIGKILL');
+  return Promise.resolve();
 }
+
+/** Stops one of the processes that serve connections, or lets it go on. */
+function signalOneWorker(site: Site, signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
+  const [first] = site.childrenOf(WORKER);
+  if (first === undefined) throw new Error('no process serves connections');
+  kill(first, signal);
+  return Promise.resolve();
+}
+
+const killings = new WeakMap<Site, NodeJS.Timeout>();
 
 /** Machine `silent` is gone while the server sleeps, and somebody asks with its keys when its time is up. */
 async function askForSilent(site: Site): Promise<void> {
@@ -97,15 +113,15 @@ export const PROCESS_FAULTS: readonly Fault[] = [
   {
     name: "the server sleeps for longer than the clients' timeout",
     holdMs: ASLEEP_MS,
-    times: { interval: 'PT1S', timeout: 'PT10S' },
+    times: { interval: 'PT4S', timeout: 'PT20S' },
     apply: site => Promise.resolve(site.mandos.signal('SIGSTOP')),
     during: askForSilent,
     undo: site => Promise.resolve(site.mandos.signal('SIGCONT')),
     after: awake,
   },
   {
-    name: 'the server sleeps for a shorter time',
-    holdMs: ASLEEP_MS,
+    name: "the server sleeps for three minutes, which is within the clients' timeout",
+    holdMs: LONG_ASLEEP_MS,
     apply: site => Promise.resolve(site.mandos.signal('SIGSTOP')),
     undo: site => Promise.resolve(site.mandos.signal('SIGCONT')),
   },
@@ -113,12 +129,41 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     name: 'the process that writes the state is killed',
     programs: ['ours'],
     holdMs: 5_000,
-    apply: site => {
-      const pid = writerOf(site);
-      if (pid === undefined) throw new Error('no process writes the state');
-      return Promise.resolve(kill(pid, 'SIGKILL'));
-    },
+    isServed: true,
+    apply: site => killAll(site.childrenOf(WRITER)),
     undo: () => Promise.resolve(),
+  },
+  {
+    name: 'everything that the server has started is killed at once',
+    programs: ['ours'],
+    workers: 2,
+    holdMs: 5_000,
+    isServed: true,
+    apply: site => killAll(descendantsOf(site.mandos.pid)),
+    undo: () => Promise.resolve(),
+  },
+  {
+    name: 'the processes that serve connections are killed, again and again',
+    programs: ['ours'],
+    workers: 2,
+    holdMs: 15_000,
+    clients: 3,
+    apply: async site => {
+      await killAll(site.childrenOf(WORKER));
+      const again = () => site.childrenOf(WORKER).forEach(pid => kill(pid, 'SIGKILL'));
+      killings.set(site, setInterval(again, KILL_EVERY_MS).unref());
+    },
+    undo: site => Promise.resolve(clearInterval(killings.get(site))),
+  },
+  {
+    name: 'one of the processes that serve connections hangs',
+    programs: ['ours'],
+    workers: 2,
+    holdMs: 20_000,
+    clients: 5,
+    isServed: true,
+    apply: site => signalOneWorker(site, 'SIGSTOP'),
+    undo: site => signalOneWorker(site, 'SIGCONT'),
   },
   {
     name: 'the server is killed, and started again as systemd does',
@@ -145,6 +190,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
   {
     name: 'the server may start no processes',
     holdMs: 15_000,
+    isServed: true,
     apply: site => limit(site, '--nproc=1:'),
     undo: async site => {
       const args = [`--pid=${site.mandos.pid}`, '--nproc', '--output=HARD', '--noheadings'];

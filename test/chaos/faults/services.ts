@@ -14,18 +14,22 @@ export const SERVICE_FAULTS: readonly Fault[] = [
   {
     name: 'the D-Bus daemon is killed, and started again later',
     holdMs: 10_000,
+    isServed: true,
     apply: async site => void (await site.bus.stop('SIGKILL')),
     undo: restartBus,
   },
   {
     name: 'the D-Bus daemon hangs',
-    holdMs: 15_000,
+    // Long enough for whoever asks Avahi over it for a sign of life to have waited in vain.
+    holdMs: 30_000,
+    isServed: true,
     apply: site => Promise.resolve(site.bus.signal('SIGSTOP')),
     undo: site => Promise.resolve(site.bus.signal('SIGCONT')),
   },
   {
     name: 'Avahi is killed, and started again later',
     holdMs: 10_000,
+    isServed: true,
     apply: async site => void (await site.avahi.stop('SIGKILL')),
     undo: async site => {
       site.avahi = await startAvahi(site.server);
@@ -33,7 +37,9 @@ export const SERVICE_FAULTS: readonly Fault[] = [
   },
   {
     name: 'Avahi hangs',
-    holdMs: 15_000,
+    // It is missed after 10 to 20 s.
+    holdMs: 45_000,
+    isServed: true,
     apply: site => Promise.resolve(site.avahi.signal('SIGSTOP')),
     undo: site => Promise.resolve(site.avahi.signal('SIGCONT')),
   },
