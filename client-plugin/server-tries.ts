@@ -13,6 +13,8 @@ export interface Server {
   /** The same for the same server each time it is reported. */
   readonly key: string;
   readonly targets: readonly Target[];
+  /** Whether it has answered to us alone: others can make us hear of servers more easily than answer for them. */
+  readonly isDirect?: boolean;
 }
 
 /** A try that is under way. */
@@ -41,10 +43,10 @@ export const CONNECTED_PATIENCE_MS = 10_000;
 export const PREEMPT_AFTER_MS = 30_000;
 /**
  * The same for a try in which the server has not said anything yet. A true one speaks at once; so some hundred false
- * ones that take connections and are silent do not keep the true one waiting for long. Doubles with each failure, for
- * servers that are slow.
+ * ones that take connections and are silent, or are nowhere, do not keep the true one waiting for long. Doubles with each
+ * failure, for servers that are slow.
  */
-export const SILENT_PREEMPT_AFTER_MS = 2_000;
+export const SILENT_PREEMPT_AFTER_MS = 1_000;
 /**
  * Servers that are not announced any more but wait for their first try: a flood of false ones drives the true ones from
  * the tables, so that they come and go. So many, at some kilobytes each, are remembered for a second in a flood of a
@@ -53,6 +55,7 @@ export const SILENT_PREEMPT_AFTER_MS = 2_000;
 export const MAX_WAITING = 1024;
 /** How many are left when there are more, so that they need not be sorted at each one that comes. */
 const WAITING_LEFT = 896;
+const KINDS = 3;
 /** The first pause after a failure; it doubles up to `--retry`. */
 export const FIRST_PAUSE_MS = 1000;
 /** Part of a pause that is left to chance, so that machines that boot together do not knock together. */
@@ -87,8 +90,10 @@ export function targetKey(target: Target): string {
  * Every server is tried for ever, with pauses that grow from one second to `retryMs`. Of a server with several
  * addresses one is tried after another: at once when it cannot be reached, else each in its turn.
  *
- * When more wait than can be tried at once, those that have not had a try go first: of them those that came most often,
- * since a true server goes on announcing itself, and a random one among equals.
+ * When more wait than can be tried at once, places go in turn to three kinds of servers, so that no flood of one kind
+ * keeps another waiting: those that have answered us alone, those that were only heard of, and those that have had a try.
+ * Of the first two those go first that came most often, since a true server goes on announcing itself, and a random one
+ * among equals.
  */
 export class ServerTries {
   readonly #retryMs: number;
@@ -97,6 +102,8 @@ export class ServerTries {
   readonly #running = new Map<string, Try>();
   readonly #aborting = new Set<Try>();
   readonly #answered = new Set<Try>();
+  /** The kind that has the next place. */
+  #turn = 0;
 
   /**
    * @param options.retryMs longest pause between tries of the same server
@@ -197,12 +204,15 @@ export class ServerTries {
     else state.dueMs = nowMs + this.#pauseMs(++state.failures);
   }
 
-  #dueInOrder(nowMs: number): ServerState[] {
+  #dueInOrder(nowMs: number): Iterable<ServerState> {
     const due = [...this.#servers.values()].filter(state => mayBegin(state) && state.dueMs <= nowMs);
-    return [
-      ...this.#mostSeenFirst(due.filter(state => !state.isTried)),
-      ...due.filter(state => state.isTried).toSorted((a, b) => a.dueMs - b.dueMs),
+    const ofKind = (kind: number) => due.filter(state => kindOf(state) === kind);
+    const queues = [
+      this.#mostSeenFirst(ofKind(0)),
+      this.#mostSeenFirst(ofKind(1)),
+      ofKind(2).toSorted((a, b) => a.dueMs - b.dueMs),
     ];
+    return inTurn(queues, this.#turn);
   }
 
   /** In random order among equals. */
@@ -216,6 +226,7 @@ export class ServerTries {
   #begin(state: ServerState, target: Target, nowMs: number): Try {
     const attempt = { serverKey: state.server.key, target, startedMs: nowMs };
     this.#running.set(targetKey(target), attempt);
+    this.#turn = (kindOf(state) + 1) % KINDS;
     state.running++;
     state.isTried = true;
     state.attempts.set(targetKey(target), attemptsAt(state, target) + 1);
@@ -264,6 +275,21 @@ function newState(server: Server, nowMs: number): ServerState {
     dueMs: nowMs,
     gone: false,
   };
+}
+
+/** Of those that wait: 0, has answered us alone, or was given by who started us; 1, was only heard of; 2, had a try. */
+function kindOf({ isTried, server }: ServerState): number {
+  if (isTried) return 2;
+  return server.isDirect === true || server.targets[0]?.origin === 'given' ? 0 : 1;
+}
+
+/** One of each queue in turn, while it has any. @param first which begins */
+function* inTurn<T>(queues: readonly (readonly T[])[], first: number): Generator<T> {
+  const rounds = Math.max(...queues.map(({ length }) => length));
+  for (let i = 0; i < rounds * queues.length; i++) {
+    const next = queues[(first + i) % queues.length]?.[Math.floor(i / queues.length)];
+    if (next !== undefined) yield next;
+  }
 }
 
 function mayBegin(state: ServerState): boolean {

@@ -1,5 +1,6 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { countEntries, leavePlainRecords } from './mdns-plain-records.js';
+import { SourceShares } from './mdns-source-shares.js';
 import { TokenBucket } from './token-bucket.js';
 
 /** Anything longer cannot have come in one multicast DNS message (RFC 6762 section 17). */
@@ -21,6 +22,8 @@ const ENTRIES_LIMIT = 128;
  * processor.
  */
 const READS_PER_SECOND = 100;
+/** The same for one who waits for answers, and has nothing better to do with its processor. */
+const RESPONSE_READS_PER_SECOND = 400;
 const READS_BURST = 100;
 /** The payload of an Ethernet frame. */
 const FRAME_BYTES = 1500;
@@ -28,7 +31,8 @@ const FRAME_BYTES = 1500;
 /** Says which packets are worth reading, at a small part of the cost of reading them. */
 export class PacketFilter {
   readonly #kind: 'all' | 'responses';
-  readonly #reads: TokenBucket;
+  #reads: TokenBucket;
+  #shares = new SourceShares();
   #labels: readonly string[];
 
   /**
@@ -38,8 +42,14 @@ export class PacketFilter {
    */
   constructor(kind: 'all' | 'responses', labels: readonly string[], nowMs: number) {
     this.#kind = kind;
-    this.#reads = new TokenBucket(READS_PER_SECOND, READS_BURST, nowMs);
+    this.#reads = fullBucket(kind, nowMs);
     this.#labels = labels.map(asWritten);
+  }
+
+  /** Has time for as many packets as after a pause, from anybody: something was asked, and is answered at once. */
+  refill(nowMs: number): void {
+    this.#reads = fullBucket(this.#kind, nowMs);
+    this.#shares = new SourceShares();
   }
 
   setLabels(labels: readonly string[]): void {
@@ -49,13 +59,16 @@ export class PacketFilter {
   /**
    * Whether the packet is one that a multicast DNS host sends, concerns us, can be read in short time, and there is
    * time for it. Records of kinds that service discovery has no use for are made unreadable in it.
+   * @param source the sender's address; of each only its share is read, unless it is left out
    */
-  accepts(packet: Buffer, nowMs: number): boolean {
+  accepts(packet: Buffer, nowMs: number, source?: string): boolean {
+    const frames = Math.ceil(packet.length / FRAME_BYTES);
     return (
       this.#isSound(packet) &&
       this.#mentionsUs(packet) &&
+      (source === undefined || this.#shares.take(source, nowMs, frames)) &&
       leavePlainRecords(packet) &&
-      this.#reads.take(nowMs, Math.ceil(packet.length / FRAME_BYTES))
+      this.#reads.take(nowMs, frames)
     );
   }
 
@@ -86,6 +99,11 @@ export function guardMessages(socket: Socket, accepts: (packet: Buffer, from: Re
     if (!accepts(packet, from)) return;
     for (const listener of read) listener(packet, from);
   });
+}
+
+function fullBucket(kind: 'all' | 'responses', nowMs: number): TokenBucket {
+  const perSecond = kind === 'all' ? READS_PER_SECOND : RESPONSE_READS_PER_SECOND;
+  return new TokenBucket(perSecond, READS_BURST, nowMs);
 }
 
 /** A label as packets have it, with its length before it, in lower case. */

@@ -42,6 +42,8 @@ export interface Service {
   readonly port: number;
   /** In order of preference: link-local IPv6, other IPv6, IPv4. Without scopes. */
   readonly addresses: readonly string[];
+  /** It has answered to us alone. */
+  readonly isDirect: boolean;
 }
 
 const SERVICE = `${SERVICE_TYPE}.local`;
@@ -52,6 +54,8 @@ export const MAX_INSTANCES = 64;
  * announces of an interface. The rest is room beside false ones.
  */
 export const MAX_ADDRESSES = 16;
+/** Of one message, when the table is full: a host has one server, and must not drive out many for many names. */
+const MAX_NEWCOMERS = 4;
 /** Between two messages: false services that come fast must not make us send as fast. */
 const MIN_GAP_MS = 20;
 /** Questions and known answers of one message, so that with usual names it fits into one Ethernet frame. */
@@ -60,12 +64,15 @@ const MAX_KNOWN_ANSWERS = 8;
 
 interface Instance extends Lifetime {
   readonly name: string;
+  readonly isAskable: boolean;
+  isDirect: boolean;
   readonly question: Schedule;
   location?: (Lifetime & { readonly host: string; readonly port: number }) | undefined;
 }
 
 interface Host {
   readonly name: string;
+  readonly isAskable: boolean;
   readonly question: Schedule;
   readonly addresses: Map<string, Lifetime & { readonly type: 'AAAA' | 'A' }>;
 }
@@ -75,7 +82,8 @@ interface Host {
  * records that arrived, and says what to ask when and which servers there are.
  *
  * Anybody on the link can announce anything, so everything is bounded. When a table is full, a newcomer takes the place
- * of a random one in its newer half: what was found before a flood stays, and what comes during it has a chance.
+ * of a random one in its newer half: what was found before a flood stays, and what comes during it has a chance. Those
+ * that have answered us alone stay before those that were only heard.
  */
 export class ServiceResolver {
   readonly #random: () => number;
@@ -85,6 +93,8 @@ export class ServiceResolver {
   /** Hosts that an instance is on, by name in lower case. */
   readonly #hosts = new Map<string, Host>();
   #quietUntilMs = -Infinity;
+  /** How many more of the message in hand may take others' places. */
+  #newcomers = 0;
 
   /** @param random in [0, 1) */
   constructor(nowMs: number, random: () => number) {
@@ -94,11 +104,15 @@ export class ServiceResolver {
     this.#browse = new Schedule(nowMs);
   }
 
-  /** Takes in the records of one message, in any order. */
-  receive(records: readonly DnsRecord[], nowMs: number): void {
+  /**
+   * Takes in the records of one message, in any order.
+   * @param isDirect whether it came to us alone, as an answer
+   */
+  receive(records: readonly DnsRecord[], nowMs: number, isDirect = false): void {
     this.#expire(nowMs);
+    this.#newcomers = MAX_NEWCOMERS;
     // A message may name the service behind its host: what refers to others comes first.
-    for (const record of records) if (record.type === 'PTR') this.#pointer(record, nowMs);
+    for (const record of records) if (record.type === 'PTR') this.#pointer(record, nowMs, isDirect);
     for (const record of records) if (record.type === 'SRV') this.#location(record, nowMs);
     this.#dropHosts();
     for (const record of records) {
@@ -151,17 +165,17 @@ export class ServiceResolver {
   services(nowMs: number): Service[] {
     this.#expire(nowMs);
     const services: Service[] = [];
-    for (const { name, location } of this.#instances.values()) {
+    for (const { name, location, isDirect } of this.#instances.values()) {
       const host = location && this.#hosts.get(key(location.host));
       if (!host || host.addresses.size === 0) continue;
       const instance = name.slice(0, -SERVICE.length - 1);
       const addresses = orderAddresses([...host.addresses.keys()]);
-      services.push({ instance, host: host.name, port: location.port, addresses });
+      services.push({ instance, host: host.name, port: location.port, addresses, isDirect });
     }
     return services;
   }
 
-  #pointer(record: DnsRecord & { type: 'PTR' }, nowMs: number): void {
+  #pointer(record: DnsRecord & { type: 'PTR' }, nowMs: number, isDirect: boolean): void {
     const id = key(record.instance);
     if (key(record.name) !== SERVICE || !id.endsWith(`.${SERVICE}`)) return;
     const known = this.#instances.get(id);
@@ -175,19 +189,31 @@ export class ServiceResolver {
     const life = lifetime(record.ttlS, nowMs, known);
     if (known) {
       Object.assign(known, life);
+      known.isDirect ||= isDirect;
       return;
     }
     if (this.#instances.size >= MAX_INSTANCES) {
+      if (this.#newcomers-- <= 0) return;
       this.#makeRoom();
       // What has been dropped has to say itself again, and soon.
       this.#browse.restart(nowMs + FIRST_INTERVAL_MS);
     }
-    this.#instances.set(id, { name: record.instance, question: new Schedule(nowMs), ...life });
+    const name = record.instance;
+    this.#instances.set(id, {
+      name,
+      // The location of any other comes with the answer to PTR.
+      isAskable: isAskable(name.slice(0, -SERVICE.length - 1), 'label'),
+      isDirect,
+      question: new Schedule(nowMs),
+      ...life,
+    });
   }
 
   #makeRoom(): void {
-    const newer = MAX_INSTANCES / 2;
-    const victim = [...this.#instances.keys()][newer + Math.floor(this.#random() * newer)];
+    const newer = [...this.#instances].slice(MAX_INSTANCES / 2);
+    const heard = newer.filter(([, { isDirect }]) => !isDirect);
+    const from = heard.length > 0 ? heard : newer;
+    const [victim] = from[Math.floor(this.#random() * from.length)] ?? [];
     if (victim !== undefined) this.#instances.delete(victim);
   }
 
@@ -205,7 +231,13 @@ export class ServiceResolver {
     instance.question.answered(life);
     const id = key(record.host);
     if (!this.#hosts.has(id)) {
-      this.#hosts.set(id, { name: record.host, question: new Schedule(nowMs), addresses: new Map() });
+      const name = record.host;
+      this.#hosts.set(id, {
+        name,
+        isAskable: isAskable(name, 'name'),
+        question: new Schedule(nowMs),
+        addresses: new Map(),
+      });
     }
   }
 
@@ -234,15 +266,12 @@ export class ServiceResolver {
     if (victim !== undefined) addresses.delete(victim);
   }
 
-  /** Those whose location can be asked for; the others' comes with the answer to PTR. */
   #askableInstances(): Instance[] {
-    return [...this.#instances.values()].filter(instance =>
-      isAskable(instance.name.slice(0, -SERVICE.length - 1), 'label'),
-    );
+    return [...this.#instances.values()].filter(instance => instance.isAskable);
   }
 
   #askableHosts(): Host[] {
-    return [...this.#hosts.values()].filter(host => isAskable(host.name, 'name'));
+    return [...this.#hosts.values()].filter(host => host.isAskable);
   }
 
   /** Of a service without a location or address nothing is said, so that the answer brings them along. */

@@ -4,11 +4,14 @@ import type { IpAddress, NetworkInterface } from '../../common/network-interface
 import type { InterfaceChoice } from '../network/interfaces.js';
 import { followInterfaces } from '../network/interfaces.js';
 import type { ServerSource } from '../obtain.js';
-import type { Server } from '../server-tries.js';
+import type { Server, Target } from '../server-tries.js';
 import { isInSubnet, isLinkLocal } from './addresses.js';
 import type { MdnsLink } from './mdns.js';
 import { openMdnsLink } from './mdns.js';
 import { ServiceResolver } from './service-resolver.js';
+
+/** Between two looks at what the records that came make: in a flood it is not done for each message. */
+const STEP_GAP_MS = 10;
 
 export interface ZeroconfOptions {
   readonly choice: InterfaceChoice;
@@ -61,6 +64,7 @@ class Link {
   #locals = '';
   #sockets: MdnsLink[] = [];
   #known = '[]';
+  #steppedMs = -Infinity;
   #cancelTimer = () => {};
 
   constructor(name: string, options: ZeroconfOptions, changed: () => void) {
@@ -87,15 +91,25 @@ class Link {
   }
 
   servers(): Server[] {
-    return this.#resolver.services(this.#options.clock.nowMs()).map(service => ({
-      key: JSON.stringify([this.#name, service.instance, service.host, service.port]),
-      targets: service.addresses.map(address => ({
+    const servers = new Map<string, Server>();
+    for (const { instance, host, port, addresses, isDirect } of this.#resolver.services(
+      this.#options.clock.nowMs(),
+    )) {
+      // Without its name: a server that others dispute it with takes another each second, and is the same.
+      const key = JSON.stringify([this.#name, host.toLowerCase(), port]);
+      const before = servers.get(key);
+      const targets = addresses.map((address): Target => ({
         host: isLinkLocal(address) ? `${address}%${this.#name}` : address,
-        port: service.port,
+        port,
         origin: 'zeroconf',
-        label: service.instance,
-      })),
-    }));
+        label: instance,
+      }));
+      servers.set(
+        key,
+        before ? { ...before, isDirect: before.isDirect || isDirect } : { key, targets, isDirect },
+      );
+    }
+    return [...servers.values()];
   }
 
   close(): void {
@@ -112,10 +126,10 @@ class Link {
       localAddress: address,
       isFromLink,
       nowMs: () => clock.nowMs(),
-      onRecords: records => {
+      onRecords: (records, isDirect) => {
         if (!this.#sockets.includes(socket)) return; // what was under way when it was closed
-        this.#resolver.receive(records, clock.nowMs());
-        this.#step();
+        this.#resolver.receive(records, clock.nowMs(), isDirect);
+        this.#stepSoon();
       },
       onError: message =>
         log.warning(`no announcements are heard on ${this.#name} over ${family}, only answers: ${message}`),
@@ -123,9 +137,21 @@ class Link {
     this.#sockets.push(socket);
   }
 
+  #stepSoon(): void {
+    const { clock } = this.#options;
+    const waitMs = this.#steppedMs + STEP_GAP_MS - clock.nowMs();
+    if (waitMs <= 0) {
+      this.#step();
+      return;
+    }
+    this.#cancelTimer();
+    this.#cancelTimer = clock.after(waitMs, () => this.#step());
+  }
+
   #step(): void {
     this.#cancelTimer();
     const { clock } = this.#options;
+    this.#steppedMs = clock.nowMs();
     const query = this.#resolver.query(clock.nowMs());
     if (query) {
       const hosts = this.#resolver.hosts();

@@ -256,12 +256,68 @@ test('a server that waits for its first try keeps its place when it is not annou
   assert.equal(machine.nextMs(), Infinity);
 });
 
-test('a server that has not been tried goes before those that have, however long they wait', () => {
+test('places go in turn to who has answered us alone, who was only heard of, and who had a try', () => {
   const { machine, hanging } = full();
-  machine.setServers([...hanging, server('tarpit0', 't0', 'other')], STAGGER_MS);
-  machine.setServers([...hanging, server('true', 'true1')], PREEMPT_AFTER_MS - 1);
-  assert.deepEqual(replace(machine, PREEMPT_AFTER_MS), ['true1']);
+  const some = (name: string) => Array.from({ length: 3 }, (_, i) => server(`${name}${i}`, `${name}${i}`));
+  // Those that hang have another address each: they wait for a second try.
+  const again = hanging.map(({ key, targets: [first] }) => server(key, first?.host ?? '', `${key}again`));
+  const direct = some('direct').map(one => ({ ...one, isDirect: true }));
+  machine.setServers([...again, ...some('heard'), ...direct], STAGGER_MS);
+  const order = machine
+    .step(PREEMPT_AFTER_MS)
+    .abort.slice(0, 9)
+    .map(attempt => {
+      machine.ended(attempt, 'failed', PREEMPT_AFTER_MS);
+      const [host = ''] = started(machine, PREEMPT_AFTER_MS);
+      return /^[a-z]+/.exec(host)?.[0];
+    });
+  const round = ['direct', 'heard', 'tarpit'];
+  const first = round.indexOf(order[0] ?? '');
+  assert.deepEqual(
+    order,
+    order.map((_, i) => round[(first + i) % 3]),
+  );
 });
+
+test('a server that has failed once gets another try in a flood of new ones', () => {
+  const machine = new ServerTries({ retryMs: RETRY_MS, random: seededRandom(5) });
+  const slow = server('slow', 'slow1');
+  machine.setServers([slow], 0);
+  machine.ended(only(machine, 0), 'failed', 0);
+  let again = 0;
+  for (let nowMs = 0, count = 0; nowMs < 60_000; nowMs += 50) {
+    const flood = Array.from({ length: 32 }, () => server(`false${++count}`, `f${count}`));
+    machine.setServers([slow, ...flood], nowMs);
+    const { start, abort } = machine.step(nowMs);
+    for (const attempt of abort) machine.ended(attempt, 'failed', nowMs);
+    for (const attempt of start.filter(({ serverKey }) => serverKey === 'slow')) {
+      again++;
+      machine.ended(attempt, 'failed', nowMs);
+    }
+  }
+  assert.ok(again >= 5, `${again} tries in a minute`);
+});
+
+for (const kind of ['heard', 'direct'] as const) {
+  test(`a flood of servers that were ${kind} does not keep one of the other kind waiting`, () => {
+    const machine = new ServerTries({ retryMs: RETRY_MS, random: seededRandom(6) });
+    const isDirect = kind === 'direct';
+    let isTried = false;
+    for (let nowMs = 0, count = 0; nowMs < 60_000 && !isTried; nowMs += 50) {
+      const flood = Array.from({ length: 32 }, () => ({
+        ...server(`false${++count}`, `f${count}`),
+        isDirect,
+      }));
+      const late = nowMs < 30_000 ? [] : [{ ...server('true', 'true1'), isDirect: !isDirect }];
+      machine.setServers([...flood, ...late], nowMs);
+      const { start, abort } = machine.step(nowMs);
+      for (const attempt of abort) machine.ended(attempt, 'failed', nowMs);
+      isTried = start.some(({ serverKey }) => serverKey === 'true');
+      if (isTried) assert.ok(nowMs <= 30_000 + SILENT_PREEMPT_AFTER_MS, `${nowMs}`);
+    }
+    assert.ok(isTried);
+  });
+}
 
 test('of the servers that were not tried, the one that comes again and again goes first', () => {
   const { machine, hanging } = full();

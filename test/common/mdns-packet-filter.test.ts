@@ -149,6 +149,44 @@ test('the labels can be changed', () => {
   assert.ok(filter.accepts(query(Buffer.from('\x09Mandos #2\0')), 0));
 });
 
+test('a neighbour who floods takes nothing from the others, and has its own share', () => {
+  const filter = new PacketFilter('responses', LABELS, 0);
+  const answer = response(record(NAME, PTR, POINTER));
+  const count = (nowMs: number, source: string) =>
+    Array.from({ length: 1000 }).filter(() => filter.accepts(answer, nowMs, source)).length;
+  assert.equal(count(0, 'fe80::bad%eth0'), 20);
+  assert.equal(count(0, 'fe80::1%eth0'), 20);
+  assert.equal(count(1000, 'fe80::bad%eth0'), 10);
+  assert.equal(count(60_000, 'fe80::bad%eth0'), 20);
+});
+
+test('made-up neighbours do not get more than all may, and are not remembered without limit', () => {
+  const filter = new PacketFilter('responses', LABELS, 0);
+  const answer = response(record(NAME, PTR, POINTER));
+  const read = (nowMs: number, source: string) => filter.accepts(answer, nowMs, source);
+  while (read(0, 'the first'));
+  const count = Array.from({ length: 2000 }).filter((_, i) => read(0, `fe80::${i}`)).length;
+  assert.equal(count, 80);
+  assert.ok(read(1000, 'the first'));
+  filter.refill(1000);
+  assert.equal(
+    Array.from({ length: 1000 }).filter(() => read(1000, 'the first')).length,
+    20,
+    'it is new again',
+  );
+});
+
+test('when something was asked there is time for as many answers as after a pause', () => {
+  const filter = new PacketFilter('responses', LABELS, 0);
+  const answer = response(record(NAME, PTR, POINTER));
+  const count = () =>
+    Array.from({ length: 1000 }).filter((_, i) => filter.accepts(answer, 0, `fe80::${i}`)).length;
+  assert.equal(count(), 100);
+  assert.equal(count(), 0);
+  filter.refill(0);
+  assert.equal(count(), 100);
+});
+
 test('of a flood only so many are read a second, and none of it that is refused counts', () => {
   const filter = new PacketFilter('all', LABELS, 0);
   const count = (nowMs: number, bytes: Buffer) =>

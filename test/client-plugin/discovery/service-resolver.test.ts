@@ -58,7 +58,7 @@ test('one message with everything makes a server, in whatever order it comes', (
   machine.query(0);
   machine.receive(all('Mandos').toReversed(), 10);
   assert.deepEqual(machine.services(10), [
-    { instance: 'Mandos', host: 'server.local', port: 4711, addresses: [LINK_LOCAL] },
+    { instance: 'Mandos', host: 'server.local', port: 4711, addresses: [LINK_LOCAL], isDirect: false },
   ]);
   assert.equal(machine.query(500), undefined, 'there is nothing to ask');
 });
@@ -216,7 +216,7 @@ test('a new location replaces the old one', () => {
   machine.receive(all('Mandos'), 0);
   machine.receive([srv('Mandos', 'other.local', 99), address('fe80::9', { host: 'other.local' })], 2000);
   assert.deepEqual(machine.services(2000), [
-    { instance: 'Mandos', host: 'other.local', port: 99, addresses: ['fe80::9'] },
+    { instance: 'Mandos', host: 'other.local', port: 99, addresses: ['fe80::9'], isDirect: false },
   ]);
   const questions: string[] = [];
   for (let nowMs = 2000; nowMs < 120_000; nowMs = machine.nextMs())
@@ -265,6 +265,52 @@ test('a server that comes after a flood is found', () => {
   machine.receive(all('true', 'true.local'), 6000);
   assert.ok(names(machine, 6000).includes('true'));
   assert.equal(machine.services(6000).length, MAX_INSTANCES);
+});
+
+test('a server that has answered us alone stays in a flood of those that are only heard of', () => {
+  const machine = resolver();
+  const flood = (count: number, name: string, isDirect = false) => {
+    for (let i = 0; i < count; i++) machine.receive(all(`${name} ${i}`, `${name}${i}.local`), 0, isDirect);
+  };
+  flood(MAX_INSTANCES, 'before');
+  machine.receive(all('true', 'true.local'), 0, true);
+  flood(5000, 'false');
+  assert.ok(names(machine, 0).includes('true'));
+  assert.deepEqual(
+    machine
+      .services(0)
+      .filter(({ isDirect }) => isDirect)
+      .map(({ instance }) => instance),
+    ['true'],
+  );
+  // Whoever answers is not safe from others who do: a later one has its chance, too.
+  flood(5000, 'answer', true);
+  machine.receive(all('late', 'late.local'), 0, true);
+  assert.ok(names(machine, 0).includes('late'));
+  machine.receive(all('heard', 'heard.local'), 0);
+  assert.ok(names(machine, 0).includes('heard'));
+});
+
+test('a server that was heard of is direct from when it answers', () => {
+  const machine = resolver();
+  machine.receive(all('Mandos'), 0);
+  machine.receive(all('Mandos'), 10, true);
+  machine.receive(all('Mandos'), 20);
+  assert.equal(machine.services(20)[0]?.isDirect, true);
+});
+
+test('one message with many servers drives out few others', () => {
+  const machine = resolver();
+  const many = (name: string) => Array.from({ length: MAX_INSTANCES }, (_, i) => all(`${name} ${i}`)).flat();
+  machine.receive(many('first'), 0);
+  assert.equal(
+    machine.services(0).length,
+    MAX_INSTANCES,
+    'while there is room it may have as many as it likes',
+  );
+  machine.receive(many('second'), 0);
+  const come = names(machine, 0).filter(name => name.startsWith('second')).length;
+  assert.ok(come >= 1 && come <= 4, `${come}`);
 });
 
 test('a flood of addresses for a host leaves the first ones, and makes room when they are replaced', () => {

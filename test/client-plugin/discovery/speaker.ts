@@ -103,6 +103,22 @@ if (kind === 'wrong-port') {
       for (const bytes of malformed()) await sent(callback => socket.send(bytes, 5353, GROUP, callback));
     } else if (kind === 'announce') {
       await sent(callback => mdns.respond(service('announced', 'announced.local', address), callback));
+    } else if (kind === 'names') {
+      for (const [label, host] of [
+        ['one', 'same.local'],
+        ['two', 'same.local'],
+        ['last', 'last.local'],
+      ] as const)
+        await sent(callback => mdns.respond(service(label, host, address), callback));
+    } else if (kind === 'overhear') {
+      mdns.on('query', ({ questions, answers }, { port }) => {
+        const whence = port === 5353 ? 'group' : 'one-shot';
+        const types = (questions ?? []).map(({ type }) => type).join();
+        process.stdout.write(`${whence} ${types} ${(answers ?? []).length}\n`);
+      });
+      await sent(callback => mdns.respond(service('announced', 'announced.local', address), callback));
+      process.stdout.write('announced\n');
+      return; // until it is ended
     } else if (kind === 'flood') {
       for (let i = 0; i < 2000; i++) {
         const answers = Array.from({ length: 4 }, (_, j) =>

@@ -146,6 +146,34 @@ test('an announcement is heard without a question', needs, async t => {
   assert.equal(found[0]?.[0]?.label, 'announced');
 });
 
+test(
+  'of one-shot questions none has answers that are known, which Avahi would not reply to',
+  needs,
+  async t => {
+    const { server, client } = await network(t);
+    const looking = look(client);
+    await looking.waitForOutput(/^\[\]$/m);
+    const neighbour = startNode(server, 'speaker.js', ['overhear']);
+    await neighbour.waitForOutput(/announced/);
+    await until(looking, servers => servers.length === 1);
+    await neighbour.waitForOutput(/^group PTR 1$/m);
+    await neighbour.waitForOutput(/^one-shot PTR 0$/m);
+    assert.doesNotMatch(neighbour.stdout, /^one-shot .* [1-9]/m);
+  },
+);
+
+test('a server under another name is the same server', needs, async t => {
+  const { server, client } = await network(t);
+  const looking = look(client);
+  await looking.waitForOutput(/^\[\]$/m);
+  await startNode(server, 'speaker.js', ['names']).waitForOutput(/done/);
+  const found = await until(looking, servers => servers.some(([target]) => target?.label === 'last'));
+  assert.deepEqual(
+    found.map(([target]) => target?.label),
+    ['one', 'last'],
+  );
+});
+
 test('hostile packets change nothing: servers are found during and after them', needs, async t => {
   const { lan, server, client } = await network(t);
   const attacker = await lan.host('attacker');
