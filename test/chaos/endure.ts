@@ -114,12 +114,12 @@ export async function endure(
     await withinLimit(isNewer, RECOVERY_LIMIT_MS, 'another check');
     report.checkSeconds = secondsSince(endMs);
   });
+  const expected = { isLateDisabled: await isDecided };
   // They go on asking, but say the same thing once only.
-  const anew = INTRUDERS.map(name => ({ name, child: site.ask(name) }));
-  intruders.push(...anew);
+  const names = [...INTRUDERS, ...(expected.isLateDisabled ? (['late'] as const) : [])];
+  const anew = names.map(name => ({ name, child: site.ask(name) }));
   if (program === 'ours')
     await tryTo(problem, 'who must not have a password is not refused', () => allRefused(anew));
-  const expected = { isLateDisabled: await isDecided };
   await tryTo(problem, 'mandos-ctl', async () => compare(await site.clients(), expected, report, ''));
   await tryTo(problem, 'left behind', async () => {
     if (site.mandos !== server) return;
@@ -138,7 +138,7 @@ export async function endure(
   await tryTo(problem, 'restart', async () => {
     // The original does not end while somebody asks, and its configuration brings back who was removed.
     if (program === 'original') {
-      for (const { child } of intruders) child.kill();
+      for (const { child } of [...intruders, ...anew]) child.kill();
       const isQuiet = () => Promise.resolve(site.resources().processes <= before.processes);
       await withinLimit(isQuiet, QUIET_LIMIT_MS, 'the end of requests').catch(() => {});
     }
@@ -154,7 +154,7 @@ export async function endure(
   });
   const [bug] = /internal error.*/.exec(site.log) ?? [];
   if (program === 'ours' && bug !== undefined) problem(bug);
-  for (const { name, child } of intruders) {
+  for (const { name, child } of [...intruders, ...anew]) {
     if (child.stdoutBytes.length > 0) problem(`${name} got a password`);
     child.kill();
   }
