@@ -7,6 +7,7 @@ import { shellQuote } from '../client/checker-expansion.js';
 import { isSuccess } from '../client/checks.js';
 import type { CheckOutcome, Client } from '../client/client.js';
 import { isExpired } from '../client/client.js';
+import { fpingFault } from '../client/fping-fault.js';
 import { approvalNow } from '../client/release-policy.js';
 import { differenceOfClients } from '../config-difference.js';
 import type { CheckFacts, Facts, SubjectFacts } from './facts.js';
@@ -145,14 +146,18 @@ function runFindings({ enabled }: Client, { command, user, outcome, said, limitM
   const run = `run now as ${user}: ${command}`;
   if (outcome && isSuccess(outcome)) return [ok(`the checker succeeds, ${run}`)];
   const how = outcome ? outcomeText(outcome) : `it took longer than ${durationText(limitMs)}`;
-  const text = `the checker fails (${how}), ${run}`;
+  const fault = outcome?.kind === 'exited' ? fpingFault(command, outcome.status) : undefined;
+  const text = `the checker fails (${fault ? `${how}: ${fault.cause}` : how}), ${run}`;
   const words = said === '' ? [] : [note(`the checker said: ${said}`)];
   // Nobody checks a disabled one.
   if (!enabled) return [note(text), ...words];
-  const advice = isNotRun(outcome)
+  return [soon(text, fault?.cure ?? checkerAdvice(outcome)), ...words];
+}
+
+function checkerAdvice(outcome: CheckOutcome | undefined): string {
+  return isNotRun(outcome)
     ? 'correct "checker" in clients.conf, or install the program'
     : 'if the machine is up, correct its "host" or "checker"; if it is down, it has until it expires';
-  return [soon(text, advice), ...words];
 }
 
 /** POSIX, sh, EXIT STATUS: the command was not found, or cannot be executed. */

@@ -166,6 +166,20 @@ test('a checker that is not there is said to be that', EXPLAINED, async t => {
   assertFirst(await explain('web1'), /the checker fails \(command not found\).*install the program/);
 });
 
+test(
+  'a host whose name is not found is said to be that',
+  requires('netns', 'dbus', 'mandos', 'fping'),
+  async t => {
+    const { explain } = await createScene(t, {
+      clientsConf: section('web1', { host: 'nosuchhost.invalid', checker: 'fping -q -- %%(host)s' }),
+    });
+    assertFirst(
+      await explain('web1'),
+      /the checker fails \(exit status 2: its host name is not found\), .*; correct its "host"/,
+    );
+  },
+);
+
 test('a client that is denied by default has its operator in the way', EXPLAINED, async t => {
   const never = section('web1', { approved_by_default: 'no' });
   const asked = section('web2', {
