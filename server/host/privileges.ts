@@ -46,7 +46,7 @@ export function dropPrivileges(
     );
   }
   if (!isMapped(user)) {
-    log.info(`this user namespace has no user ${user.name}: the server stays root in it`);
+    log.warning(`this user namespace has no user ${user.name}: the server stays root in it`);
     return AS_IT_IS;
   }
   const kept = orFail(`cannot run as user ${user.name}`, () => becomeUser(user));
@@ -71,7 +71,7 @@ function dropCapabilities(log: Log): ConfigurationAccess {
 }
 
 function sayWhatReloadsRead(log: Log, user: string): void {
-  log.info(`a reload can read only what ${user} can: the capability CAP_DAC_READ_SEARCH is not granted`);
+  log.warning(`a reload can read only what ${user} can: the capability CAP_DAC_READ_SEARCH is not granted`);
 }
 
 /** @throws MandosError PRIVILEGES */

@@ -142,6 +142,26 @@ test('a process of the same user cannot look into the server; the server itself 
 });
 
 test(
+  'in a user namespace without the user the server warns that it stays root',
+  requires('root', 'unshare'),
+  async t => {
+    const text = `${PRELUDE}\ndrop();\nshow(process.getuid());`;
+    const inNamespace = ['--user', '--map-root-user', process.execPath, '--input-type=module', '-e', text];
+    const script = startScript(
+      t,
+      `import { execFileSync } from 'node:child_process';
+    execFileSync('unshare', ${JSON.stringify(inNamespace)}, { stdio: 'inherit' });`,
+    );
+    assert.equal((await script.waitForExit()).code, 0, script.tail());
+    assert.equal(script.stdout, '0\n');
+    assert.match(
+      script.stderr,
+      /^mandos: warning: this user namespace has no user _mandos: the server stays root in it$/m,
+    );
+  },
+);
+
+test(
   'where the capability is not granted the server goes on without it',
   requires('root', 'setpriv'),
   async t => {
@@ -162,7 +182,7 @@ test(
       .map(line => JSON.parse(line) as string);
     assert.equal(denied, 'EACCES');
     assertUnprivileged(statusOf(status ?? ''), NONE);
-    assert.match(script.stderr, /a reload can read only what the user _mandos can/);
+    assert.match(script.stderr, /^mandos: warning: a reload can read only what the user _mandos can/m);
   },
 );
 
@@ -245,7 +265,7 @@ test(
       `show(drop()(() => attempt(() => fs.readFileSync('/etc/shadow'))));`,
     );
     assert.equal(script.stdout, '"EACCES"\n');
-    assert.match(script.stderr, /a reload can read only what its user can/);
+    assert.match(script.stderr, /^mandos: warning: a reload can read only what its user can/m);
   },
 );
 
