@@ -52,7 +52,9 @@ export async function endure(
   });
   await site.waitForAnnounced();
   await withinLimit(() => site.clients(), RECOVERY_LIMIT_MS, 'clients on D-Bus');
-  const problem = (text: string) => void report.problems.push(text);
+  const problem = (text: string) => {
+    if (!report.problems.includes(text)) report.problems.push(text);
+  };
   for (const args of DECISIONS) {
     // The original keeps no approvals, and hung more often in runs with one.
     if (program === 'original' && args[0] === '--approve') continue;
