@@ -289,6 +289,7 @@ test('a server that has answered us alone stays in a flood of those that are onl
   assert.ok(names(machine, 0).includes('late'));
   machine.receive(all('heard', 'heard.local'), 0);
   assert.ok(names(machine, 0).includes('heard'));
+  assert.equal(machine.services(0).length, MAX_INSTANCES);
 });
 
 test('a server that was heard of is direct from when it answers', () => {
