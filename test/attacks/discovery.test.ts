@@ -11,7 +11,12 @@ import { DISCOVERY_ATTACKS, endureDiscovery } from './discovery.js';
 import { row } from './table.js';
 
 /** `npm run test:attacks` has all of them, and for longer. */
-const SHORT = ['mDNS: queries of 100 and of 400 questions', "mDNS: goodbyes in the server's name"];
+const SHORT = [
+  'mDNS: queries of 100 and of 400 questions',
+  "mDNS: goodbyes in the server's name",
+  'mDNS: all of that at once',
+  'mDNS: all of that at once, of 300 addresses',
+];
 const NEEDS = requires('root', 'netns');
 const PASSWORD = 'correct horse battery';
 /** Packets a second. */

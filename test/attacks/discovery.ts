@@ -16,7 +16,8 @@ import { addAddresses } from './site.js';
 const CLIENT_BUDGET_MB = 180;
 const CLIENT_LOOK_MS = 100;
 const SPARE_DESCRIPTORS = 8;
-const TARPITS = 300;
+/** Link-local addresses of the attacker's. */
+const ADDRESSES = 300;
 
 /** What a neighbour does to discovery: a kind of tools/mdns-flood.ts. */
 export interface DiscoveryAttack {
@@ -24,21 +25,28 @@ export interface DiscoveryAttack {
   readonly kind: string;
   /** Packets a second. */
   readonly rate: number;
+  /** How many addresses they come from; 0 for its own alone. */
+  readonly sources: number;
   /** Whether the server announces itself through Avahi; the original always does. */
   readonly avahi: boolean;
 }
 
-const TITLES: Readonly<Record<string, string>> = {
-  questions: 'mDNS: queries of 100 and of 400 questions',
-  announcements: 'mDNS: thousands of servers that are nowhere',
-  tarpits: 'mDNS: 300 servers that take connections and say nothing',
-  goodbyes: "mDNS: goodbyes in the server's name",
-  takeovers: "mDNS: claims of the server's name",
-  all: 'mDNS: all of that at once',
-};
+const TITLES: readonly (readonly [kind: string, title: string, sources?: number])[] = [
+  ['questions', 'mDNS: queries of 100 and of 400 questions'],
+  ['announcements', 'mDNS: thousands of servers that are nowhere'],
+  ['answers', 'mDNS: thousands of servers that are nowhere, for each who asks'],
+  ['tarpits', 'mDNS: 300 servers that take connections and say nothing'],
+  ['goodbyes', "mDNS: goodbyes in the server's name"],
+  ['takeovers', "mDNS: claims of the server's name"],
+  ['all', 'mDNS: all of that at once'],
+  ['all', 'mDNS: all of that at once, of 300 addresses', ADDRESSES],
+];
 
-export const DISCOVERY_ATTACKS: readonly DiscoveryAttack[] = Object.entries(TITLES).flatMap(([kind, title]) =>
-  [false, true].map(avahi => ({ name: `${title}${avahi ? ', with Avahi' : ''}`, kind, rate: 1_000, avahi })),
+export const DISCOVERY_ATTACKS: readonly DiscoveryAttack[] = TITLES.flatMap(([kind, title, sources = 0]) =>
+  [false, true].map(avahi => {
+    const name = `${title}${avahi ? ', with Avahi' : ''}`;
+    return { name, kind, rate: 1_000, sources, avahi };
+  }),
 );
 
 export interface DiscoveryOptions {
@@ -64,7 +72,7 @@ export async function endureDiscovery(
     await lan.host('machine'),
     await lan.host('attacker'),
   ];
-  await addAddresses(attacker, 'fe80::a:', TARPITS);
+  await addAddresses(attacker, 'fe80::a:', ADDRESSES);
   const { child } = await serve(program, server, keys.section, { avahi: attack.avahi });
   const { pid } = child;
   await boot(machine, options);
@@ -73,7 +81,12 @@ export async function endureDiscovery(
   const watch = new Watch(pid);
   const flood = attacker.spawn(
     process.execPath,
-    [join(import.meta.dirname, 'tools/mdns-flood.js'), attack.kind, String(attack.rate)],
+    [
+      join(import.meta.dirname, 'tools/mdns-flood.js'),
+      attack.kind,
+      String(attack.rate),
+      String(attack.sources),
+    ],
     { keepInputOpen: true },
   );
   await flood.waitForOutput(/^attacking$/m);
