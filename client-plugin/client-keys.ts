@@ -46,7 +46,8 @@ export function wipeKeys({ seckey, tlsPrivkey }: ClientKeys): void {
   tlsPrivkey.bytes.fill(0);
 }
 
-function readKeyFile(file: string): Buffer {
+/** @throws MandosError KEY_FILE naming the file */
+export function readKeyFile(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {

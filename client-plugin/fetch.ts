@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { describeError, MandosError } from '../common/errors.js';
 import { GREETING, SECRET_LIMIT_BYTES } from '../common/protocol.js';
 import type { TlsContext } from '../common/tls/tls-context.js';
+import { connectionClosed } from '../common/tls/tls-error.js';
 import { TlsStream } from '../common/tls/tls-stream.js';
 import type { TryProgress } from './obtain.js';
 
@@ -111,7 +112,7 @@ function readAll(stream: TlsStream): Promise<Uint8Array> {
       else reject(new MandosError('FETCH_REFUSED', REFUSED));
     });
     stream.on('error', reject);
-    stream.on('close', () => reject(new Error('connection closed')));
+    stream.on('close', () => reject(connectionClosed()));
   });
 }
 

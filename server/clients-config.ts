@@ -115,7 +115,7 @@ function reportTwins(clients: readonly ReadClient[]): void {
     if (sameKey) {
       const at = keyPlace(sameKey.reader);
       const twin = `[${sameKey.settings.name}] in ${placeSeenFrom(keyPlace(reader).file, at)}`;
-      reader.fault('key_id', `is also that of ${twin} (each client needs a key of its own)`);
+      reader.fault('key_id', `has the same key ID as ${twin} (each client needs a key of its own)`);
     }
     const samePath = remember(byPath, clientObjectPath(name), client);
     if (samePath) {

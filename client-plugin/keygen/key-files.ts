@@ -7,7 +7,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -15,6 +14,7 @@ import {
 import { dirname, join } from 'node:path';
 import { describeError, MandosError } from '../../common/errors.js';
 import { syncDirectory } from '../../common/sync-directory.js';
+import { readKeyFile } from '../client-keys.js';
 import { keygenCommand } from './advice.js';
 
 /** The files of a machine's keys (mandos-keygen(8), FILES), in the order in which they are put in place. */
@@ -88,15 +88,7 @@ export function readKeyFiles(directory: string): Record<KeyFileName, Buffer> {
         : `restore it from a backup, or make new keys with "${keygenCommand(directory, '--force')}"`;
     throw new MandosError('KEYS_MISSING', `${directory} has no ${missing.join(', ')}: ${advice}`);
   }
-  const read = (name: KeyFileName) => {
-    try {
-      return readFileSync(join(directory, name));
-    } catch (error) {
-      throw new MandosError('KEY_FILE', `cannot read ${join(directory, name)}: ${describeError(error)}`, {
-        cause: error,
-      });
-    }
-  };
+  const read = (name: KeyFileName) => readKeyFile(join(directory, name));
   return {
     'seckey.txt': read('seckey.txt'),
     'pubkey.txt': read('pubkey.txt'),

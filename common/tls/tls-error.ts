@@ -4,3 +4,8 @@ import { MandosError } from '../errors.js';
 export class TlsError extends MandosError {
   override readonly name = 'TlsError';
 }
+
+/** The peer is gone, or the stream was closed before all was sent. */
+export function connectionClosed(): TlsError {
+  return new TlsError('TLS_CLOSED', 'connection closed');
+}

@@ -5,7 +5,7 @@ import * as gnutls from './gnutls.js';
 import { MemoryTransport } from './memory-transport.js';
 import { keyId } from './raw-public-key.js';
 import type { TlsContext } from './tls-context.js';
-import { TlsError } from './tls-error.js';
+import { connectionClosed, TlsError } from './tls-error.js';
 
 export interface TlsStreamOptions {
   /** In TLS's terms; the Mandos server is the TLS client. */
@@ -63,7 +63,7 @@ export class TlsStream extends Duplex {
     socket.on('error', error => this.destroy(error));
     socket.on('close', () => {
       // After the peer's FIN, what it has sent can still be read.
-      if (!this.#transport.inboundEnded) this.destroy(new TlsError('TLS_CLOSED', 'connection closed'));
+      if (!this.#transport.inboundEnded) this.destroy(connectionClosed());
     });
     // Not at once: whoever made the stream first gets to listen to it.
     process.nextTick(() => this.#advance());
@@ -152,7 +152,7 @@ export class TlsStream extends Duplex {
     const outbound = this.#transport.takeOutbound();
     if (!outbound) done?.();
     else if (this.#socket.writable) this.#socket.write(outbound, done);
-    else done?.(new TlsError('TLS_CLOSED', 'connection closed'));
+    else done?.(connectionClosed());
   }
 
   override _read(): void {
@@ -167,7 +167,7 @@ export class TlsStream extends Duplex {
       return;
     }
     if (this.#session === undefined) {
-      done(new TlsError('TLS_CLOSED', 'connection closed'));
+      done(connectionClosed());
       return;
     }
     const result = gnutls.send(this.#session, this.#transport, chunk);

@@ -108,7 +108,7 @@ test('key IDs and fingerprints are compared without case and white space', () =>
 
 test('two clients may not share a key ID', () => {
   assert.deepEqual(faultsOf(client('', 'a') + client('', 'b', KEY_ID.toUpperCase())), [
-    'error: FILE:8: [b] key_id: is also that of [a] in line 2 (each client needs a key of its own)',
+    'error: FILE:8: [b] key_id: has the same key ID as [a] in line 2 (each client needs a key of its own)',
   ]);
 });
 

@@ -107,9 +107,9 @@ test('sections, key IDs and D-Bus paths that are there twice are found across fi
     }),
     [
       'error: /x/clients.d/1.conf:1: [a]: stands in /x/clients.conf:1 already',
-      'error: /x/clients.d/2.conf:6: [e] key_id: is also that of [b.c] in /x/clients.conf:6 (each client needs a key of its own)',
+      'error: /x/clients.d/2.conf:6: [e] key_id: has the same key ID as [b.c] in /x/clients.conf:6 (each client needs a key of its own)',
       'error: /x/clients.d/3.conf:1: [b-c]: has the same D-Bus path as [b.c] in /x/clients.conf:5: "." and "-" both become "_" (rename one)',
-      'error: /x/clients.d/3.conf:6: [f] key_id: is also that of [d] in /x/clients.d/2.conf:2 (each client needs a key of its own)',
+      'error: /x/clients.d/3.conf:6: [f] key_id: has the same key ID as [d] in /x/clients.d/2.conf:2 (each client needs a key of its own)',
       'error: /x/clients.d/3.conf:9: [d]: stands in /x/clients.d/2.conf:1 already',
     ],
   );
@@ -124,7 +124,7 @@ test('a key ID that clients of two files inherit is named where it stands', () =
       'clients.d/b.conf': withoutKey('b'),
     }),
     [
-      'error: /x/clients.conf:2: [DEFAULT] key_id: is also that of [a] in line 2 (each client needs a key of its own) (for [b])',
+      'error: /x/clients.conf:2: [DEFAULT] key_id: has the same key ID as [a] in line 2 (each client needs a key of its own) (for [b])',
     ],
   );
 });

@@ -110,7 +110,10 @@ test(
     const { explain, configure } = await createScene(t, { clientsConf: web1, server: false });
     assertFirst(await explain('web1'), /no server runs/);
     configure(twins);
-    assertFirst(await explain('web1'), /\[web2\] key_id: is also that of \[web1\] in line 2 .*correct it/);
+    assertFirst(
+      await explain('web1'),
+      /\[web2\] key_id: has the same key ID as \[web1\] in line 2 .*correct it/,
+    );
     configure(`${web1}timeout = soon\n`);
     assertFirst(await explain('web1'), /clients\.conf:\d+: \[web1\] timeout: "soon" is not /);
   },
