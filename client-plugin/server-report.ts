@@ -81,6 +81,15 @@ function describeFailure(error: unknown): string {
     case 'FETCH_REFUSED':
       return `refused: ${what}`;
     default:
-      return `failed: ${what}`;
+      return isReset(error)
+        ? `failed: ${what} (it refuses this address, or has too many connections: its log says so; or another program has this port)`
+        : `failed: ${what}`;
   }
+}
+
+/** What a server does that does not even look at the greeting (mandos.conf(5): allow, deny, max_connections). */
+function isReset(error: unknown): boolean {
+  return (
+    error instanceof MandosError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNRESET'
+  );
 }
