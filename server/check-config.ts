@@ -3,12 +3,14 @@ import { countErrors, formatFault } from '../common/config-fault.js';
 import { counted } from '../common/counted.js';
 import { loadClients } from './clients-config.js';
 import type { ConfigFiles } from './config/files.js';
+import { isUsageFault } from './config/option-source.js';
 import { loadOptions } from './options.js';
 
 /** What `mandos --check` prints on standard output, and its exit status. */
 export interface CheckReport {
   readonly text: string;
-  readonly exitStatus: 0 | 1;
+  /** 2 for the command line, as at a start. */
+  readonly exitStatus: 0 | 1 | 2;
 }
 
 /** Reads the whole configuration as a start would, and reports all that is wrong with it; a fault is a line. */
@@ -25,5 +27,5 @@ export function checkConfig(values: OptionValues, files: ConfigFiles): CheckRepo
     ...(warnings > 0 ? [counted(warnings, 'warning')] : []),
   ];
   lines.push(summary.join(', '));
-  return { text: `${lines.join('\n')}\n`, exitStatus: errors === 0 ? 0 : 1 };
+  return { text: `${lines.join('\n')}\n`, exitStatus: errors === 0 ? 0 : faults.some(isUsageFault) ? 2 : 1 };
 }

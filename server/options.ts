@@ -18,7 +18,7 @@ import { CONFIG_LIMIT_BYTES } from './config/files.js';
 import type { ServerLimits } from './config/limits.js';
 import { LIMIT_KEYS, readLimits } from './config/limits.js';
 import { addressProblem, parseAddress } from './config/listen-address.js';
-import { OptionSource, switchSetting, valueSetting } from './config/option-source.js';
+import { COMMAND_LINE, OptionSource, switchSetting, valueSetting } from './config/option-source.js';
 import { pathFaults } from './config/path-faults.js';
 import { unknownOptionFaults } from './config/unknown-options.js';
 import type { Parsed } from './config/values.js';
@@ -150,7 +150,7 @@ function readConfigDirectory(
   const given = lastValue(values, 'configdir') ?? '';
   if (given !== '' && !files.isDirectory(given)) {
     const message = `${quote(given)} is not a directory`;
-    report({ file: 'command line', key: '--configdir', message, severity: 'error' });
+    report({ file: COMMAND_LINE, key: '--configdir', message, severity: 'error' });
   }
   return given || DEFAULT_CONFIG_DIRECTORY;
 }

@@ -7,6 +7,14 @@ import { DEFAULT_SECTION } from '../../common/config-file.js';
 import type { Parsed } from './values.js';
 import { parseBoolean, withCommentHint } from './values.js';
 
+/** What stands for a file in faults of the command line. */
+export const COMMAND_LINE = 'command line';
+
+/** Whether the command line is wrong, and stays so: a directory that is not there may be mounted later. */
+export function isUsageFault({ file, key, severity }: ConfigFault): boolean {
+  return file === COMMAND_LINE && key !== '--configdir' && severity === 'error';
+}
+
 /** One thing that mandos.conf or the command line sets, and how. */
 export interface Setting<T> {
   /** In mandos.conf. */
@@ -72,7 +80,7 @@ export class OptionSource {
   #readCommandLine<T>(setting: Setting<T>): Effective<T> | undefined {
     const text = lastValue(this.#values, setting.option);
     if (text === undefined) return undefined;
-    const place = { file: 'command line', key: `--${setting.option}` };
+    const place = { file: COMMAND_LINE, key: `--${setting.option}` };
     return this.#parse(setting, setting.switchMeans ?? text, place);
   }
 

@@ -27,6 +27,19 @@ configuration is valid: 1 client, 1 warning
   });
 });
 
+test('a wrong value on the command line is another exit status than one of a file, or a directory that is away', () => {
+  const files = memoryFiles({ '/x/mandos.conf': '[DEFAULT]\nport = many\n', '/x/clients.conf': CLIENT });
+  const check = (option: string, value: string) =>
+    checkConfig(new Map([...VALUES, [option, [value]]]), files);
+  assert.deepEqual(check('debuglevel', 'loud').exitStatus, 2);
+  assert.match(
+    check('debuglevel', 'loud').text,
+    /^error: command line: --debuglevel: "loud" is not a log level/m,
+  );
+  assert.deepEqual(check('debuglevel', 'info').exitStatus, 1);
+  assert.deepEqual(check('configdir', '/away').exitStatus, 1);
+});
+
 test('the errors of both files are printed and counted', () => {
   const files = memoryFiles({
     '/x/mandos.conf': '[DEFAULT]\nport = many\n',

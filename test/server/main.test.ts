@@ -157,6 +157,15 @@ test('with a fault in the configuration nothing is started, and every fault is n
   assert.doesNotMatch(child.stderr, /^\s+at /m);
 });
 
+test('a wrong value on the command line ends with the status of a wrong command line, as the original', async t => {
+  const directory = configDirectory(t, { 'clients.conf': section('ab'.repeat(32)) });
+  const places = [`--configdir=${directory}`, `--statedir=${stateDirectory(t)}`];
+  for (const mode of [['--foreground'], []]) {
+    const child = runNode(t, MANDOS, [...mode, '--no-zeroconf', '--port=abc', ...places]);
+    assert.equal((await child.waitForExit()).code, 2, child.tail());
+  }
+});
+
 test('--check validates the configuration without starting anything', async t => {
   const good = configDirectory(t, { 'clients.conf': section('ab'.repeat(32)) });
   const valid = runNode(t, MANDOS, ['--check', `--configdir=${good}`]);
@@ -178,14 +187,14 @@ test('--check validates the configuration without starting anything', async t =>
 test('a wrong command line is an error that names the option', async t => {
   for (const [args, status, message] of [
     [['--bogus'], 2, /^mandos: error: unknown option '--bogus'/],
-    [['--no-zeroconf', '--configdir=/nonexistent'], 1, /without Zeroconf a port or a socket is needed/],
+    [['--no-zeroconf', '--configdir=/nonexistent'], 2, /without Zeroconf a port or a socket is needed/],
     [['--configdir=/nonexistent'], 1, /--configdir: "\/nonexistent" is not a directory/],
     [
       ['--check', '--configdir=/nonexistent'],
       1,
       /^error: .*--configdir: "\/nonexistent" is not a directory/m,
     ],
-    [['--debuglevel=LOUD', '--configdir=/nonexistent'], 1, /"LOUD" is not a log level/],
+    [['--debuglevel=LOUD', '--configdir=/nonexistent'], 2, /"LOUD" is not a log level/],
   ] as const) {
     const child = runNode(t, MANDOS, args);
     assert.equal((await child.waitForExit()).code, status);
