@@ -1,4 +1,4 @@
-import { getSystemErrorName } from 'node:util';
+import { getSystemErrorMap, getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 import { MandosError } from './errors.js';
 
@@ -133,10 +133,15 @@ export class SystemCallError extends MandosError {
   /** Such as EPERM. */
   readonly errorName: string;
   constructor(call: string, errorName: string) {
-    super('SYSTEM_CALL', `${call}: ${errorName}`);
+    super('SYSTEM_CALL', `${call}: ${inWords(errorName)}`);
     this.call = call;
     this.errorName = errorName;
   }
+}
+
+function inWords(errorName: string): string {
+  const [, words = errorName] = [...getSystemErrorMap().values()].find(([name]) => name === errorName) ?? [];
+  return words;
 }
 
 /** The last call's error. Made before anything else is called. */

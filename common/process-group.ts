@@ -1,10 +1,11 @@
-import type { ChildProcess } from 'node:child_process';
-
-/** Signals a child that was started detached, and all in its process group; not to be called once it has ended. */
-export function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return;
+/**
+ * Signals a process that leads a process group of its own, and all in that; not to be called once it has ended.
+ * @param leader such as a child that was started detached; without a pid it was never started
+ */
+export function signalGroup(leader: { readonly pid?: number | undefined }, signal: NodeJS.Signals): void {
+  if (leader.pid === undefined) return;
   try {
-    process.kill(-child.pid, signal);
+    process.kill(-leader.pid, signal);
   } catch {
     // None of them is left.
   }

@@ -1,13 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MandosError } from '../errors.js';
+import { SLICE_MS } from '../slice.js';
 import { Encoder } from './encode.js';
 import type { DbusInterface, ServedObject } from './interface-table.js';
 import { compile } from './interface-table.js';
 import { EncodedBody, SEND_LIMIT_BYTES } from './message.js';
 import { parseType } from './signature.js';
-
-/** How long objects are encoded without a pause for all else that the process has to do. */
-const SLICE_MS = 10;
 
 /** What is encoded in one piece of memory: some hundred objects. */
 const PART_BYTES = 256 * 1024;

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { describeError } from '../../common/errors.js';
+import { SystemCallError } from '../../common/libc.js';
 import type { Log } from '../../common/log.js';
 import type { CheckOutcome } from '../client/client.js';
 import type { CheckerSlots } from './checker-slots.js';
@@ -150,14 +151,14 @@ export class FpingBatch {
 
 /** What a shell would end with that cannot run fping for such an error, whoever tries. */
 function unusableOutcome(error: unknown): CheckOutcome | undefined {
-  const status = UNUSABLE_STATUSES.get((error as NodeJS.ErrnoException | undefined)?.code);
+  const status = error instanceof SystemCallError ? UNUSABLE_STATUSES.get(error.errorName) : undefined;
   return status === undefined ? undefined : { kind: 'exited', status };
 }
 
 const UNUSABLE_STATUSES = new Map([
   ['ENOENT', NOT_FOUND],
   ['EACCES', NOT_EXECUTABLE],
-]) as ReadonlyMap<string | undefined, number>;
+]);
 
 function describeProblem(error: unknown, unusable: CheckOutcome | undefined): string | undefined {
   if (error === undefined) return undefined;

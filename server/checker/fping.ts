@@ -1,6 +1,6 @@
-import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import type { Socket } from 'node:net';
+import type { SessionProcess } from '../../common/libc-spawn.js';
+import { spawnSession } from '../../common/libc-spawn.js';
 import { signalGroup } from '../../common/process-group.js';
 
 /**
@@ -48,67 +48,63 @@ export interface FpingRun {
  */
 export function runFping(hosts: readonly string[], onAlive: (host: string) => void): FpingRun {
   const statuses = new Map<string, HostStatus>();
+  let child: SessionProcess;
+  try {
+    const env = { ...process.env, LC_ALL: 'C' };
+    child = spawnSession('fping', [...FPING_OPTIONS, '--', ...hosts], { env, output: 'pipe' });
+  } catch (error) {
+    return { done: Promise.resolve({ statuses, late: false, error }), stop: () => {} };
+  }
   const notSent = new Set<string>();
-  let child: ChildProcess | undefined;
-  let timer: NodeJS.Timeout | undefined;
   let isRunning = true;
   let late = false;
-
   const stop = () => {
-    if (child && isRunning) signalGroup(child, 'SIGKILL');
+    if (isRunning) signalGroup(child, 'SIGKILL');
   };
-  const exited = new Promise<number | null>((resolve, reject) => {
-    child = spawn('fping', [...FPING_OPTIONS, '--', ...hosts], {
-      cwd: '/',
-      detached: true,
-      env: { ...process.env, LC_ALL: 'C' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    child.once('error', reject);
-    // Not 'exit': the output may still be on its way then.
-    child.once('close', resolve);
-    child.once('exit', () => {
-      isRunning = false;
-    });
-    onLine(child.stdout, line => {
-      const [, host, answer] = /^(\S+) is (alive|unreachable)$/.exec(line) ?? [];
-      if (host === undefined) return;
-      statuses.set(host, answer === 'alive' ? 0 : 1);
-      if (answer === 'alive') onAlive(host);
-    });
-    onLine(child.stderr, line => {
-      const [, host] = NOT_SENT.exec(line) ?? [];
-      if (host !== undefined) notSent.add(host);
-    });
-    timer = setTimeout(() => {
-      late = true;
-      stop();
-    }, RUN_MAX_MS);
+  const timer = setTimeout(() => {
+    late = true;
+    stop();
+  }, RUN_MAX_MS);
+  const exit = child.exit.finally(() => {
+    isRunning = false;
+  });
+  const answers = eachLine(child.stdout, line => {
+    const [, host, answer] = /^(\S+) is (alive|unreachable)$/.exec(line) ?? [];
+    if (host === undefined) return;
+    statuses.set(host, answer === 'alive' ? 0 : 1);
+    if (answer === 'alive') onAlive(host);
+  });
+  const errors = eachLine(child.stderr, line => {
+    const [, host] = NOT_SENT.exec(line) ?? [];
+    if (host !== undefined) notSent.add(host);
   });
 
-  const done = exited
-    .then(
-      code => {
-        for (const host of hosts) {
-          const status = statuses.get(host);
-          // Of those not found it says so in the resolver's words, and in its exit status.
-          if (status === undefined && code === 2) statuses.set(host, 2);
-          if (status === 1 && notSent.has(host)) statuses.delete(host);
-        }
-        return { statuses, late, error: undefined };
-      },
-      (error: unknown) => ({ statuses, late, error }),
-    )
-    .finally(() => clearTimeout(timer));
+  // The output may still be on its way when it has ended.
+  const done = Promise.all([exit, answers, errors]).then(([{ status: exitStatus }]) => {
+    clearTimeout(timer);
+    for (const host of hosts) {
+      const status = statuses.get(host);
+      // Of those not found it says so in the resolver's words, and in its exit status.
+      if (status === undefined && exitStatus === 2) statuses.set(host, 2);
+      if (status === 1 && notSent.has(host)) statuses.delete(host);
+    }
+    return { statuses, late, error: undefined };
+  });
   return { done, stop };
 }
 
-/** Calls back for each line of the output; undefined when the process could not be started. */
-function onLine(output: Readable | null | undefined, call: (line: string) => void): void {
-  let unfinished = '';
-  output?.setEncoding('utf8').on('data', (text: string) => {
-    const lines = (unfinished + text).split('\n');
-    unfinished = lines.pop() ?? '';
-    for (const line of lines) call(line);
+/** Calls back for each line of an output. @returns when it is closed; never rejects */
+function eachLine(output: Socket | undefined, call: (line: string) => void): Promise<void> {
+  return new Promise(resolve => {
+    if (!output) return resolve();
+    let unfinished = '';
+    output.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (unfinished + text).split('\n');
+      unfinished = lines.pop() ?? '';
+      for (const line of lines) call(line);
+    });
+    // 'close' follows.
+    output.on('error', () => {});
+    output.on('close', resolve);
   });
 }

@@ -1,5 +1,6 @@
 import { DueQueue } from '../../common/due-queue.js';
 import type { Log } from '../../common/log.js';
+import { SLICE_MS } from '../../common/slice.js';
 import { endCheck, isSuccess, tick } from '../client/checks.js';
 import type { CheckOutcome, Client } from '../client/client.js';
 import { expire, expiryReason } from '../client/client.js';
@@ -10,9 +11,6 @@ import type { Registry } from '../client/registry.js';
 import type { RunningCheck } from './running-check.js';
 import { notRunReason } from './running-check.js';
 
-/** Of work in one turn of the event loop: shells take milliseconds each to start, and releases must go on between. */
-const SLICE_MS = 10;
-
 /** What the scheduler asks of the world. */
 export interface SchedulerEffects {
   /** Milliseconds since the Unix epoch that never go back. */
@@ -21,6 +19,14 @@ export interface SchedulerEffects {
   after(delayMs: number, run: () => void): () => void;
   /** Starts a client's checker. */
   check(client: Client): RunningCheck;
+}
+
+/** A check that has ended, of which nobody has been told. */
+interface EndedCheck {
+  readonly name: string;
+  readonly check: RunningCheck;
+  readonly outcome: CheckOutcome;
+  readonly endedMs: number;
 }
 
 /** Runs the checkers of all clients when they are due, and disables those whose time is up. */
@@ -37,6 +43,8 @@ export class Scheduler {
   /** Names of clients of which that is said, until their time is another. */
   readonly #expiring = new Set<string>();
   readonly #running = new Map<string, RunningCheck>();
+  /** The first that ended comes first: an fping has the answers of many hosts at once. */
+  readonly #ended: EndedCheck[] = [];
   /** Checks that were told to end, and have not. */
   readonly #ending = new Set<Promise<void>>();
   /** Names of clients of which the log says that their checker cannot be run. */
@@ -124,7 +132,8 @@ export class Scheduler {
 
   /** Sets the one timer to what is due first. */
   #arm(): void {
-    const nextMs = Math.min(this.#expiries.nextMs, this.#checks.nextMs, this.#approaches.nextMs);
+    const dueMs = Math.min(this.#expiries.nextMs, this.#checks.nextMs, this.#approaches.nextMs);
+    const nextMs = this.#ended.length > 0 ? -Infinity : dueMs;
     if (this.#stopped || nextMs === this.#timerMs) return;
     this.#cancelTimer();
     this.#timerMs = nextMs;
@@ -143,10 +152,15 @@ export class Scheduler {
   }
 
   /**
-   * Expiry first: no checker is begun only to be cut off.
+   * What has ended first, since it may save a client; then expiry: no checker is begun only to be cut off.
    * @returns whether anything was due
    */
   #workOnNext(nowMs: number): boolean {
+    const ended = this.#ended.shift();
+    if (ended) {
+      this.#finish(ended);
+      return true;
+    }
     const expired = this.#expiries.takeDue(nowMs);
     if (expired !== undefined) {
       this.#checks.delete(expired);
@@ -209,15 +223,20 @@ export class Scheduler {
     const check = this.#effects.check(client);
     this.#running.set(name, check);
     this.#registry.events.emit({ kind: 'checker-started', client, command: check.command });
-    void check.done.then(outcome => this.#ended(name, check, outcome));
+    void check.done.then(outcome => this.#hasEnded(name, check, outcome));
   }
 
-  #ended(name: string, check: RunningCheck, outcome: CheckOutcome): void {
+  #hasEnded(name: string, check: RunningCheck, outcome: CheckOutcome): void {
+    this.#ended.push({ name, check, outcome, endedMs: this.#effects.nowMs() });
+    this.#arm();
+  }
+
+  #finish({ name, check, outcome, endedMs }: EndedCheck): void {
     // One that was stopped says nothing any more, least of all of the check that came after it.
     if (this.#running.get(name) !== check) return;
     this.#running.delete(name);
     const before = this.#registry.find(name);
-    const client = this.#registry.update(name, current => endCheck(current, outcome, this.#effects.nowMs()));
+    const client = this.#registry.update(name, current => endCheck(current, outcome, endedMs));
     if (!client || !before) return;
     const { command } = check;
     this.#registry.events.emit({ kind: 'checker-completed', client, command, outcome });

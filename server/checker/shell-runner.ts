@@ -1,8 +1,6 @@
-import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
-import type { Socket } from 'node:net';
-import { constants } from 'node:os';
 import { describeError } from '../../common/errors.js';
+import type { ProcessExit, SessionProcess } from '../../common/libc-spawn.js';
+import { spawnSession } from '../../common/libc-spawn.js';
 import type { Log } from '../../common/log.js';
 import type { CheckOutcome } from '../client/client.js';
 import { CheckerSlots } from './checker-slots.js';
@@ -58,7 +56,7 @@ export class ShellRunner {
    * @returns with exit status 127 when no shell can be started: too many processes or files, no memory
    */
   run(command: string, name: string): ShellCheck {
-    let child: ChildProcess | undefined;
+    let child: SessionProcess | undefined;
     let startedMs: number | undefined;
     let isExplained = false;
     let stopping: Promise<void> | undefined;
@@ -70,23 +68,19 @@ export class ShellRunner {
       this.#report(error, name);
       settle(NOT_STARTED);
     };
+    const ended = (started: SessionProcess, exit: ProcessExit) => {
+      // Here, not after `done`: in this turn, the group's number cannot have become another's.
+      if (stopping) signalGroup(started, 'SIGKILL');
+      child = undefined;
+      this.#report(undefined, name);
+      settle(toOutcome(exit));
+    };
     const leave = this.#slots.take(release => {
       startedMs = performance.now();
       try {
         const started = this.#spawn(command, name);
         child = started;
-        started.once('error', error => {
-          fail(error);
-          release();
-        });
-        started.once('exit', (status, signal) => {
-          // Here, not after `done`: until this returns, the group's number cannot have become another's.
-          if (stopping) signalGroup(started, 'SIGKILL');
-          child = undefined;
-          this.#report(undefined, name);
-          settle(toOutcome(status, signal));
-          release();
-        });
+        void started.exit.then(exit => ended(started, exit)).then(release);
       } catch (error) {
         fail(error);
         release();
@@ -112,19 +106,15 @@ export class ShellRunner {
     };
   }
 
-  #spawn(command: string, name: string): ChildProcess {
+  #spawn(command: string, name: string): SessionProcess {
     // /dev/null when nobody reads: a checker must never wait for its output to be taken.
     const output = this.#log.isEnabled('debug') ? 'pipe' : 'ignore';
-    const child = spawn('/bin/sh', ['-c', USUAL_UMASK + command], {
-      cwd: '/',
-      detached: true,
-      stdio: ['ignore', output, output],
-    });
-    for (const stream of [child.stdout, child.stderr] as (Socket | null | undefined)[]) {
+    const child = spawnSession('/bin/sh', ['-c', USUAL_UMASK + command], { output });
+    for (const stream of [child.stdout, child.stderr]) {
       if (!stream) continue;
       logLines(stream, line => this.#log.debug(`[${name}] checker: ${line}`));
       // What a checker leaves in the background may hold the pipe; that must not hold the server.
-      child.once('exit', () => stream.unref());
+      void child.exit.then(() => stream.unref());
     }
     return child;
   }
@@ -139,8 +129,6 @@ export class ShellRunner {
   }
 }
 
-function toOutcome(status: number | null, signal: NodeJS.Signals | null): CheckOutcome {
-  return signal === null
-    ? { kind: 'exited', status: status ?? 0 }
-    : { kind: 'killed', signal: constants.signals[signal] };
+function toOutcome({ status, signal }: ProcessExit): CheckOutcome {
+  return signal === null ? { kind: 'exited', status: status ?? 0 } : { kind: 'killed', signal };
 }

@@ -22,8 +22,8 @@ export interface LedgerEffects {
 
 /** How long the results of checks may wait for others, so that many share one write. */
 const BATCH_MS = 1_000;
-/** Records in one write: none holds the event loop for long. */
-const BATCH_LIMIT = 1_000;
+/** Records in one write: some milliseconds of the event loop, and no more for whoever waits for the next one. */
+const BATCH_LIMIT = 200;
 /** How soon a store that has failed is tried again when nobody asks for a decision. */
 const RETRY_MS = 5_000;
 

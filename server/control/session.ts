@@ -4,6 +4,7 @@ import type { DbusInterface } from '../../common/dbus/interface-table.js';
 import { servedObject } from '../../common/dbus/interface-table.js';
 import type { ObjectServer, ObjectTree } from '../../common/dbus/objects.js';
 import { serveObjects } from '../../common/dbus/objects.js';
+import { SLICE_MS } from '../../common/slice.js';
 import type { Client } from '../client/client.js';
 import type { ClientEvent } from '../client/events.js';
 import { clientObjectPath } from '../client/object-path.js';
@@ -11,9 +12,6 @@ import { Announcer } from './announcer.js';
 import { CLIENT_NAME } from './names.js';
 import type { ObjectPaths } from './object-paths.js';
 import type { RootTarget } from './server-interface.js';
-
-/** How long clients are announced without a pause for all else that the server has to do. */
-const SLICE_MS = 10;
 
 /**
  * How long a stop tells which clients are gone, as long as one of 10,000 takes. That the names are free tells the rest,

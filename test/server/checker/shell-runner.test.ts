@@ -231,12 +231,12 @@ test('no shell to be had is status 127, and logged when that begins and ends', a
   assert.deepEqual(await child.exited, { code: 0, signal: null }, child.tail());
   assert.deepEqual(child.stdout.split('\n'), [
     '{"kind":"exited","status":0}',
-    'error: [web1] cannot run the checker, nor others: too many open files',
+    'error: [web1] cannot run the checker, nor others: pipe2: too many open files',
     '{"kind":"exited","status":127}',
     '{"kind":"exited","status":127}',
     'info: [web1] checkers can be run again',
     '{"kind":"exited","status":5}',
-    "error: [web1] cannot run the checker, nor others: The argument 'args[1]' must be a string without null bytes. Received 'umask 022; nul \\x00'",
+    'error: [web1] cannot run the checker, nor others: an argument of /bin/sh has a NUL character',
     '{"kind":"exited","status":127}',
   ]);
 });
