@@ -3,7 +3,7 @@ import type { Log } from '../common/log.js';
 import type { ClientEvent, Origin } from './client/events.js';
 import { CLIENT_KEYS } from './client/setting-keys.js';
 
-/** Says in the log what is decided of the clients. What becomes of a connection, the connection says. */
+/** Says in the log what is decided of the clients, and who has got a secret. What else becomes of a connection, it says. */
 export function logEvents(log: Log): (event: ClientEvent) => void {
   return event => {
     const name = event.client?.settings.name ?? '';
@@ -41,9 +41,10 @@ export function logEvents(log: Log): (event: ClientEvent) => void {
         const settings = event.settings.map(key => CLIENT_KEYS[key]).join(', ');
         return log.info(`${name}: ${settings} set ${describeOrigin(event.by)}`);
       }
+      case 'released':
+        return log.info(`${name}: secret sent to ${formatEndpoint(event.peer.address, event.peer.port)}`);
       case 'changed':
       case 'checker-completed':
-      case 'released':
       case 'release-interrupted':
       case 'refused':
         return undefined;

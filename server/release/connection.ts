@@ -230,7 +230,6 @@ export class Connection {
     this.#sayGoodbye();
     this.#request?.sent();
     this.#request?.close();
-    this.#service.log.info(`${this.#client}: secret sent to ${this.#name}`);
     return undefined;
   }
 

@@ -13,6 +13,7 @@ import { Requests } from '../../server/client/requests.js';
 import { after } from '../../common/timer.js';
 import type { ServerLimits } from '../../server/config/limits.js';
 import { DEFAULT_LIMITS } from '../../server/config/limits.js';
+import { logEvents } from '../../server/event-log.js';
 import { openBoundSocket } from '../../server/host/bound-socket.js';
 import { Admission } from '../../server/release/admission.js';
 import type { Listener } from '../../server/release/listener.js';
@@ -56,6 +57,7 @@ export function startReleaseServer(
   const registry = new Registry(clients);
   const ledger = new Ledger(registry, { write: () => Promise.resolve() }, log, { after });
   const requests = new Requests(registry, ledger, log, { ...REQUEST_EFFECTS, nowMs: Date.now, after });
+  registry.events.subscribe(logEvents(log));
   registry.events.subscribe(event => {
     if (event.kind === 'released') released.push(event.client.settings.name);
   });

@@ -12,7 +12,7 @@ export type WorkerLimits = AdmissionLimits & ConnectionLimits;
 /** What the server tells a worker. */
 export type ToWorker =
   /** First of all, and when any of it has changed. */
-  | { readonly kind: 'configure'; readonly limits: WorkerLimits; readonly isDebugging: boolean }
+  | { readonly kind: 'configure'; readonly limits: WorkerLimits; readonly logLevel: LogLevel }
   /** The secret in base64; it is sent before `untilMs` (on the clock of `monotonicMs`) or not at all. */
   | {
       readonly kind: 'release';
@@ -43,9 +43,8 @@ export type FromWorker =
       readonly address: string;
       readonly port: number;
     }
-  | { readonly kind: 'sent'; readonly id: number }
-  /** The request is over: last of what is told of it. */
-  | { readonly kind: 'over'; readonly id: number }
+  /** The secret was sent, or the request is over without that: last of what is told of it. */
+  | { readonly kind: 'sent' | 'over'; readonly id: number }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly line: string }
   | { readonly kind: 'counts'; readonly counts: AdmissionCounts };
 

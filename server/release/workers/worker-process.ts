@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
+import type { LogLevel } from '../../../common/log.js';
 import { createLog } from '../../../common/log.js';
 import { forbidDumps, setCapabilities } from '../../../common/libc-process.js';
 import { after } from '../../../common/timer.js';
@@ -27,7 +28,7 @@ const OOM_SCORE_ADJUSTMENT = '500';
 
 const [priority = ''] = process.argv.slice(2);
 let limits: WorkerLimits | undefined;
-let isDebugging = false;
+let logLevel: LogLevel = 'info';
 let listener: Listener | undefined;
 const asked = new Map<number, (answer: Answer) => void>();
 let lastId = 0;
@@ -46,9 +47,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as co
   process.on(signal, () => {});
 
 const nowMs = () => performance.now();
-const log = createLog({ write: (level, line) => tell({ kind: 'log', level, line }) }, () =>
-  isDebugging ? 'debug' : 'info',
-);
+const log = createLog({ write: (level, line) => tell({ kind: 'log', level, line }) }, () => logLevel);
 const refusals = new RefusalLog(log, { nowMs, after });
 const context = new TlsContext(priority);
 const socket = new Socket({ fd: CHANNEL_FD, readable: true, writable: true });
@@ -61,8 +60,7 @@ function tell(message: FromWorker): void {
 function hear(message: ToWorker): void {
   switch (message.kind) {
     case 'configure':
-      ({ isDebugging } = message);
-      ({ limits } = message);
+      ({ limits, logLevel } = message);
       if (!listener) start(message.limits);
       return;
     case 'release':
@@ -112,12 +110,9 @@ function start(initial: WorkerLimits): void {
 function ask(keyId: string, { address, port }: { address: string; port: number }): AskedRequest {
   const id = ++lastId;
   const verdict = new Promise<Answer>(resolve => asked.set(id, resolve));
-  tell({ kind: 'ask', id, keyId, address, port });
-  return {
-    verdict,
-    sent: () => tell({ kind: 'sent', id }),
-    close: () => {
-      if (asked.delete(id)) tell({ kind: 'over', id });
-    },
+  const end = (kind: 'sent' | 'over') => {
+    if (asked.delete(id)) tell({ kind, id });
   };
+  tell({ kind: 'ask', id, keyId, address, port });
+  return { verdict, sent: () => end('sent'), close: () => end('over') };
 }

@@ -57,10 +57,6 @@ export class Worker {
     this.#child.once('exit', (status, signal) => this.#end(signal ?? `exit status ${status}`));
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid;
-  }
-
   /** As it has told them last. */
   get counts(): AdmissionCounts | undefined {
     return this.#counts;
@@ -77,10 +73,13 @@ export class Worker {
       case 'ask':
         return this.#ask(message);
       case 'sent':
-        return this.#requests.get(message.id)?.sent();
-      case 'over':
-        this.#requests.get(message.id)?.close();
-        return void this.#requests.delete(message.id);
+      case 'over': {
+        const request = this.#requests.get(message.id);
+        if (message.kind === 'sent') request?.sent();
+        request?.close();
+        this.#requests.delete(message.id);
+        return undefined;
+      }
       case 'log':
         return this.#options.log[message.level](message.line);
       case 'counts':

@@ -1,6 +1,7 @@
 import { closeDescriptor } from '../../../common/libc-tcp.js';
 import { describeError } from '../../../common/errors.js';
 import type { Log } from '../../../common/log.js';
+import { LOG_LEVELS } from '../../../common/log.js';
 import type { AdmissionCode, AdmissionCounts } from '../admission.js';
 import { NO_COUNTS } from '../admission.js';
 import type { ReleaseService } from '../connection.js';
@@ -143,7 +144,7 @@ export class WorkersListener implements Listener {
         deny: limits.deny,
         linkLocalOnly: limits.linkLocalOnly,
       },
-      isDebugging: this.#service.log.isEnabled('debug'),
+      logLevel: LOG_LEVELS.findLast(level => this.#service.log.isEnabled(level)) ?? 'critical',
     });
   }
 
