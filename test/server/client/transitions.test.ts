@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkedOk, endCheck, startCheck, stopCheck, tick } from '../../../server/client/checks.js';
 import type { Client } from '../../../server/client/client.js';
-import { createClient, disable, enable, expire } from '../../../server/client/client.js';
+import { disable, enable, expire } from '../../../server/client/client.js';
 import {
   approve,
   countRelease,
@@ -10,49 +10,25 @@ import {
   extendAfterRelease,
   requestApproval,
 } from '../../../server/client/releases.js';
-import { changeSettings, reconfigure } from '../../../server/client/settings-change.js';
-import type { ClientSettings } from '../../../server/client/settings.js';
-import { FAILED, OK, settingsOf } from './heart.js';
-
-const SETTINGS = settingsOf('a', {
-  intervalMs: 2_000,
-  timeoutMs: 6_000,
-  extendedTimeoutMs: 10_000,
-  approvalDurationMs: 1_000,
-});
-const KILLED = { kind: 'killed', signal: 9 } as const;
-
-/** Started at 0: its first check is due at 500, and it has until 2500 for it. */
-const fresh = createClient(SETTINGS, 0, 0.25);
-/** In its first check since 510. */
-const first = tick(fresh, 510);
-/** Seen at 600: the next check is due at 2500, and it expires at 6600. */
-const good = endCheck(first, OK, 600);
-/** In its second check since 2500. */
-const checking = tick(good, 2_500);
-/** Its second check has failed. */
-const bad = endCheck(checking, FAILED, 2_600);
-const released = extendAfterRelease(good, 1_000);
-const off = disable(good);
-const offChecking = startCheck(off);
-const neverEnabled = createClient({ ...SETTINGS, enabled: false }, 0, 0.25);
-
-const DISABLED = { enabled: false, expiresMs: undefined, nextCheckMs: undefined };
-const NOTHING = {};
-
-type Difference = Partial<Omit<Client, 'settings'> & { settings: Partial<ClientSettings> }>;
-
-/** What is another than before; of the settings too. */
-function difference(before: Client, after: Client): Difference {
-  const differs = (a: object, b: object) =>
-    Object.entries(b).filter(([key, value]) => (a as Record<string, unknown>)[key] !== value);
-  const { settings, ...rest } = Object.fromEntries(differs(before, after));
-  if (settings === undefined) return rest;
-  return { ...rest, settings: Object.fromEntries(differs(before.settings, after.settings)) };
-}
-
-const set = (client: Client, changes: Partial<ClientSettings>, nowMs: number) =>
-  changeSettings(client, changes, nowMs);
+import type { Difference } from './client-states.js';
+import {
+  SETTINGS,
+  KILLED,
+  fresh,
+  first,
+  good,
+  checking,
+  bad,
+  released,
+  off,
+  offChecking,
+  neverEnabled,
+  DISABLED,
+  NOTHING,
+  difference,
+  set,
+} from './client-states.js';
+import { FAILED, OK } from './heart.js';
 
 /** What of docs/original-client-life.md; the state before; what happens; what is another then. */
 const ROWS: readonly (readonly [string, Client, (client: Client) => Client, Difference])[] = [
@@ -428,86 +404,3 @@ test('a transition that changes nothing returns the same client, so that nobody 
   assert.equal(enable(good, 1_000), good);
   assert.equal(startCheck(checking), checking);
 });
-
-/** What the configuration said, what was set at run time, what the configuration says now; what is another then. */
-const RELOADS: readonly (readonly [string, Client, Partial<ClientSettings>, Difference])[] = [
-  [
-    'another value changes it as at run time',
-    good,
-    { timeoutMs: 7_000 },
-    { settings: { timeoutMs: 7_000 }, expiresMs: 7_600 },
-  ],
-  [
-    'what was set at run time is kept',
-    set(good, { host: 'h' }, 700),
-    { checker: 'c' },
-    { settings: { checker: 'c' } },
-  ],
-  [
-    'but not when the configuration has another value for it',
-    set(good, { host: 'h' }, 700),
-    { host: 'h2' },
-    { settings: { host: 'h2' } },
-  ],
-  [
-    'an interval set at run time goes on undisturbed',
-    set(good, { intervalMs: 3_000 }, 700),
-    { host: 'h2' },
-    { settings: { host: 'h2' } },
-  ],
-  [
-    'a new interval begins with a check now',
-    good,
-    { intervalMs: 4_000 },
-    { settings: { intervalMs: 4_000 }, nextCheckMs: 1_000 },
-  ],
-  ['enabled = False disables', good, { enabled: false }, { ...DISABLED, settings: { enabled: false } }],
-  [
-    'a timeout that is over disables',
-    good,
-    { timeoutMs: 100 },
-    { ...DISABLED, settings: { timeoutMs: 100 } },
-  ],
-  [
-    'other settings do not enable whom an operator has disabled',
-    off,
-    { host: 'h2' },
-    { settings: { host: 'h2' } },
-  ],
-  [
-    'nor disable whom an operator has enabled',
-    enable(neverEnabled, 900),
-    { enabled: false, host: 'h2' },
-    { settings: { host: 'h2' } },
-  ],
-  [
-    'enabled = True enables',
-    neverEnabled,
-    { enabled: true, intervalMs: 3_000 },
-    {
-      settings: { enabled: true, intervalMs: 3_000 },
-      enabled: true,
-      lastEnabledMs: 1_000,
-      expiresMs: 7_000,
-      nextCheckMs: 4_000,
-      unchecked: false,
-    },
-  ],
-  [
-    'what it had never named is the configuration’s',
-    { ...set(good, { host: 'h' }, 700), configured: undefined },
-    {},
-    {
-      settings: { host: SETTINGS.host },
-    },
-  ],
-];
-
-for (const [what, before, change, expected] of RELOADS) {
-  test(`reload: ${what}`, () => {
-    const configured = { ...(before.configured ?? SETTINGS), ...change };
-    const { configured: now, ...rest } = difference(before, reconfigure(before, configured, 1_000));
-    assert.equal(now, configured);
-    assert.deepEqual(rest, expected);
-  });
-}
