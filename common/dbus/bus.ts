@@ -4,7 +4,7 @@ import type { Connection } from './connection.js';
 import { openConnection } from './connection.js';
 import { DbusError, isDbusError } from './errors.js';
 import type { MethodCall, OutgoingReply, OutgoingSignal } from './message.js';
-import { encodeMessage, ERROR, METHOD_CALL, METHOD_RETURN, SIGNAL } from './message.js';
+import { encodeMessage, EncodedBody, ERROR, METHOD_CALL, METHOD_RETURN, SIGNAL } from './message.js';
 import type { Incoming } from './read-messages.js';
 import type { CallHandler } from './served-calls.js';
 import { ServedCalls } from './served-calls.js';
@@ -204,7 +204,8 @@ class ConnectedBus implements Bus {
 
   #reply(reply: OutgoingReply): void {
     const type = reply.errorName === undefined ? METHOD_RETURN : ERROR;
-    this.#connection.send(encodeMessage(type, reply, this.#nextSerial()));
+    const message = encodeMessage(type, reply, this.#nextSerial());
+    this.#connection.send(message, reply.body instanceof EncodedBody ? reply.body.onSent : undefined);
   }
 
   #nextSerial(): number {

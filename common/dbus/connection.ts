@@ -18,8 +18,11 @@ export interface ConnectionEvents {
 }
 
 export interface Connection {
-  /** Sends an encoded message, when connected. Ends the connection when too much waits to be sent. */
-  send(message: readonly Buffer[]): void;
+  /**
+   * Sends an encoded message, when connected. Ends the connection when too much waits to be sent.
+   * @param onSent called when it is written to the bus, or never will be
+   */
+  send(message: readonly Buffer[], onSent?: () => void): void;
   /** Resolves when all that was sent has been written, or never will be. */
   flushed(): Promise<void>;
   close(): void;
@@ -69,7 +72,7 @@ export function openConnection(
   };
   return {
     // What is sent in one turn goes in one system call: a release alone is told of by five signals.
-    send(message) {
+    send(message, onSent) {
       if (socket.writableLength > UNSENT_LIMIT_BYTES) end('the bus does not read');
       if (socket.destroyed) return;
       if (!isGathering) {
@@ -78,6 +81,7 @@ export function openConnection(
         process.nextTick(write);
       }
       for (const part of message) socket.write(part);
+      if (onSent) socket.write('', onSent);
     },
     flushed: () => new Promise(resolve => void socket.write('', () => resolve())),
     close() {

@@ -6,11 +6,7 @@ import type { DbusInterface, ServedObject } from './interface-table.js';
 import { compile } from './interface-table.js';
 import { EncodedBody, SEND_LIMIT_BYTES } from './message.js';
 import { parseType } from './signature.js';
-
-/** What is encoded in one piece of memory: some hundred objects. */
-const PART_BYTES = 256 * 1024;
-/** Room for the last object of a part. */
-const PART_CAPACITY_BYTES = PART_BYTES + 16 * 1024;
+import { giveBackParts, PART_BYTES, takePart } from './spare-parts.js';
 
 /** Containers around a property's variant; only its value's own can be any deeper. */
 const PROPERTY_DEPTH = 6;
@@ -74,8 +70,14 @@ export async function encodeObjects(
   const length = new Encoder(8);
   const lengthAt = length.openArray(8);
   const parts: Buffer[] = [length.bytes];
-  let encoder = new Encoder(PART_CAPACITY_BYTES);
+  const memory: Buffer[] = [];
+  let encoder = new Encoder(takePart());
   let total = 0;
+  const endPart = () => {
+    parts.push(encoder.bytes);
+    total += encoder.length;
+    memory.push(encoder.memory);
+  };
   let sliceEnd = performance.now() + SLICE_MS;
   for (const path of paths) {
     if (performance.now() >= sliceEnd) {
@@ -86,19 +88,18 @@ export async function encodeObjects(
     if (!object) continue;
     encoder.align(8);
     if (encoder.length >= PART_BYTES) {
-      parts.push(encoder.bytes);
-      total += encoder.length;
+      endPart();
       if (total > SEND_LIMIT_BYTES)
         throw new MandosError(
           'DBUS_TOO_LONG',
           'D-Bus: the objects are more than the 32 MiB that a bus relays',
         );
-      encoder = new Encoder(PART_CAPACITY_BYTES);
+      encoder = new Encoder(takePart());
     }
     encoder.value(OBJECT_PATH, path, 1);
     encodeValue(encoder, object);
   }
-  parts.push(encoder.bytes);
-  length.setUint32(lengthAt, total + encoder.length);
-  return new EncodedBody(parts);
+  endPart();
+  length.setUint32(lengthAt, total);
+  return new EncodedBody(parts, () => giveBackParts(memory));
 }

@@ -54,15 +54,20 @@ export class Encoder {
   #view: DataView;
   #at = 0;
 
-  /** @param capacityBytes what it will probably hold; it grows */
-  constructor(capacityBytes: number = FIRST_BYTES) {
-    this.#bytes = Buffer.allocUnsafe(capacityBytes);
+  /** @param memory to write to, or how much will probably be needed; it grows */
+  constructor(memory: Buffer | number = FIRST_BYTES) {
+    this.#bytes = typeof memory === 'number' ? Buffer.allocUnsafe(memory) : memory;
     this.#view = viewOf(this.#bytes);
   }
 
   /** Bytes that have been written. */
   get length(): number {
     return this.#at;
+  }
+
+  /** What it writes to: as it was given, unless that was too small. */
+  get memory(): Buffer {
+    return this.#bytes;
   }
 
   /** What has been written, until more is. */

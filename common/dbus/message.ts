@@ -61,9 +61,12 @@ export class EncodedBody {
   readonly parts: readonly Buffer[];
   /** In bytes. */
   readonly length: number;
+  /** To be called when they have been sent: their memory is another's then. */
+  readonly onSent: (() => void) | undefined;
 
-  constructor(parts: readonly Buffer[]) {
+  constructor(parts: readonly Buffer[], onSent?: () => void) {
     this.parts = parts;
+    this.onSent = onSent;
     this.length = parts.reduce((sum, part) => sum + part.length, 0);
   }
 }
