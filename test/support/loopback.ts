@@ -48,6 +48,15 @@ export async function startLoopbackServer(
   args: readonly string[] = [],
 ): Promise<{ child: Child; port: number; directory: string }> {
   const directory = configDirectory(t, { 'clients.conf': clientsConf });
+  return { ...(await serveLoopback(t, directory, args)), directory };
+}
+
+/** The same for a configuration directory that there is. */
+export async function serveLoopback(
+  t: TestContext,
+  directory: string,
+  args: readonly string[] = [],
+): Promise<{ child: Child; port: number }> {
   const child = runNode(t, MANDOS, [
     '--foreground',
     '--no-dbus',
@@ -60,5 +69,5 @@ export async function startLoopbackServer(
     ...args,
   ]);
   const listening = await child.waitForOutput(/listening on .*:(\d+)$/m);
-  return { child, port: Number(listening[1]), directory };
+  return { child, port: Number(listening[1]) };
 }

@@ -9,8 +9,7 @@ import { fetchSecret } from '../../../client-plugin/fetch.js';
 import { CLIENT_PRIORITY } from '../../../common/protocol.js';
 import { TlsContext } from '../../../common/tls/tls-context.js';
 import { makeTlsKey } from '../../support/keys.js';
-import { configDirectory, runNode, stateDirectory } from '../../support/loopback.js';
-import { MANDOS } from '../../support/programs.js';
+import { configDirectory, serveLoopback } from '../../support/loopback.js';
 import { hookDirectory } from './scene.js';
 
 const SECRET = Buffer.from('what the client gets');
@@ -34,22 +33,10 @@ function makeServer(t: TestContext, clientsConf: string) {
   const configure = (options: string) =>
     writeFileSync(join(directory, 'mandos.conf'), `[DEFAULT]\n${options}\n`);
   const start = async (...args: string[]) => {
-    const child = runNode(t, MANDOS, [
-      '--foreground',
-      '--no-dbus',
-      '--no-zeroconf',
-      '--address=::1',
-      '--port=0',
-      '--debuglevel=INFO',
-      `--configdir=${directory}`,
-      `--statedir=${stateDirectory(t)}`,
-      ...args,
-    ]);
-    const [, port] = await child.waitForOutput(/listening on .*:(\d+)$/m);
+    const { child, port } = await serveLoopback(t, directory, args);
     // The line that says that it serves.
     await child.waitForOutput(/clients?, port \d+$/m);
-    const ask = (context: TlsContext) =>
-      fetchSecret('::1', Number(port), context, new AbortController().signal);
+    const ask = (context: TlsContext) => fetchSecret('::1', port, context, new AbortController().signal);
     return { child, ask };
   };
   return { ...hooks, configure, start };
