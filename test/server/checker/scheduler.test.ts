@@ -20,13 +20,17 @@ const NOT_EXECUTABLE: CheckOutcome = { kind: 'exited', status: 126 };
 const EXPLAINED: CheckOutcome = { kind: 'exited', status: 127 };
 const SETTINGS = { ...TEST_SETTINGS, intervalMs: 2000, timeoutMs: 6000, extendedTimeoutMs: 10_000 };
 
-/** A scheduler on a simulated clock; `answer` says how long a check takes and how it ends, `startingMs` how long its start. */
+/**
+ * A scheduler on a simulated clock; `answer` says how long a check takes and how it ends, `startingMs` and `endingMs` how
+ * long its start, and what its end brings about, hold the event loop.
+ */
 function schedule(
   names: readonly string[],
   answer: (name: string, nowMs: number) => { tookMs: number; outcome: CheckOutcome },
   change: Partial<ClientSettings> = {},
   gone: Promise<void> = Promise.resolve(),
   startingMs = 0,
+  endingMs = 0,
 ) {
   const clock = new SimulatedClock();
   /** What the starts of checkers have taken, in which no timer could run. */
@@ -46,8 +50,14 @@ function schedule(
       turns++;
       run();
     });
-  /** In which turn which check has begun. */
+  /** In which turn which check has begun, and ended. */
   const startTurns: number[] = [];
+  const endTurns: number[] = [];
+  registry.events.subscribe(event => {
+    if (event.kind !== 'checker-completed') return;
+    endTurns.push(turns);
+    busyMs += endingMs;
+  });
   const ledger = new Ledger(registry, { write: () => Promise.resolve() }, log, { after });
   const scheduler = new Scheduler(registry, ledger, log, {
     nowMs,
@@ -66,7 +76,7 @@ function schedule(
       return { command: 'check', done, stop, isExplained: outcome === EXPLAINED };
     },
   });
-  return { clock, nowMs, lines, starts, startTurns, stopped, registry, scheduler };
+  return { clock, nowMs, lines, starts, startTurns, endTurns, stopped, registry, scheduler };
 }
 
 const aboutChecks = (lines: readonly string[]) => lines.filter(line => line.includes('check failed'));
@@ -237,6 +247,21 @@ test('of many checks that are due at once few begin in one turn, in the order in
     names.toReversed(),
   );
   assert.ok([...registry].every(client => client.lastCheckedOkMs !== undefined));
+});
+
+test('of many checks that end at once few are dealt with in one turn, each at the time at which it ended', async () => {
+  const names = Array.from({ length: 500 }, (_, i) => `client${i}`);
+  const change = { intervalMs: 3_600_000, timeoutMs: 7_200_000 };
+  const scene = schedule(names, () => ({ tookMs: 100, outcome: OK }), change, undefined, 0, 1);
+  const { clock, nowMs, registry, endTurns } = scene;
+  for (const name of names) registry.update(name, client => ({ ...client, nextCheckMs: nowMs() }));
+  await clock.pass(200);
+  assert.equal(endTurns.length, names.length);
+  const most = Math.max(...endTurns.map(turn => endTurns.filter(other => other === turn).length));
+  assert.ok(most <= 5, `${most} in one turn`);
+  const times = Array.from(registry, ({ lastCheckedOkMs = NaN }) => lastCheckedOkMs);
+  // The last was dealt with half a second after the first.
+  assert.equal(Math.min(...times), Math.max(...times));
 });
 
 test('a client whose time is up is disabled then, though many checks are late', async () => {
