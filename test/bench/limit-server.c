@@ -1,11 +1,12 @@
 /*
- * limit-server SECRET-FILE KEY-ID-FILE
+ * limit-server SECRET-FILE KEY-ID-FILE [PRIORITY]
  *
  * As little of a Mandos server as there can be: greeting, TLS with raw public keys in the role of the TLS client, look-up
  * of the proven key ID, the secret, close_notify, FIN. No clients, no state, no log, no time limits: what is left is what
  * any server with this TLS library costs. One thread and epoll. Prints the port that it listens on, on ::1.
  *
- * KEY-ID-FILE has one key ID (64 hexadecimal digits) in each line.
+ * KEY-ID-FILE has one key ID (64 hexadecimal digits) in each line. With a GnuTLS priority string it makes one key share,
+ * for the first group of that; without, everything is as GnuTLS has it for the original's priority string.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -37,6 +38,7 @@ struct connection {
 };
 
 static gnutls_priority_t priority;
+static unsigned int key_shares;
 static gnutls_certificate_credentials_t credentials;
 static unsigned char secret[SECRET_LIMIT];
 static size_t secret_length;
@@ -73,7 +75,7 @@ static void read_key_ids(const char *path) {
 }
 
 static void begin_tls(struct connection *c) {
-  gnutls_init(&c->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS | GNUTLS_ENABLE_RAWPK);
+  gnutls_init(&c->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS | GNUTLS_ENABLE_RAWPK | key_shares);
   gnutls_priority_set(c->session, priority);
   gnutls_credentials_set(c->session, GNUTLS_CRD_CERTIFICATE, credentials);
   gnutls_transport_set_int(c->session, c->fd);
@@ -166,13 +168,14 @@ static int listen_on_loopback(void) {
 
 int main(int argc, char **argv) {
   struct epoll_event events[EVENTS];
-  if (argc != 3) {
-    fprintf(stderr, "usage: limit-server SECRET-FILE KEY-ID-FILE\n");
+  if (argc != 3 && argc != 4) {
+    fprintf(stderr, "usage: limit-server SECRET-FILE KEY-ID-FILE [PRIORITY]\n");
     return 2;
   }
   read_secret(argv[1]);
   read_key_ids(argv[2]);
-  if (gnutls_priority_init(&priority, PRIORITY, NULL) < 0) fail("priority");
+  if (argc == 4) key_shares = GNUTLS_KEY_SHARE_TOP;
+  if (gnutls_priority_init(&priority, argc == 4 ? argv[3] : PRIORITY, NULL) < 0) fail("priority");
   gnutls_certificate_allocate_credentials(&credentials);
   int listener = listen_on_loopback(), poll = epoll_create1(EPOLL_CLOEXEC);
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SERVER_PRIORITY } from '../../common/protocol.js';
 import type { Host, Lan } from '../support/namespace.js';
 import { startBus } from '../support/peers.js';
 import type { Keys } from '../support/programs.js';
@@ -36,6 +37,7 @@ const ORIGINAL_TARGET = 0.1;
 const ORIGINAL = 'Mandos 1.8.16';
 const NO_DBUS = 'mandos-ts, 1 worker, 10 clients, no D-Bus';
 const LIMIT = 'C, nothing but the protocol';
+const SAME_ALGORITHMS = "C, with this project's order of algorithms";
 
 interface Contender {
   readonly name: string;
@@ -75,12 +77,13 @@ export async function benchReleases(lan: Lan, keys: Keys, load: LoadProgram, rec
     columns: ['CPU ms each', 'a second', 'p50 ms', 'p99 ms'],
     rows: contenders.map(({ name }) => ({ name, values: fields.map(field => of(name, field)) })),
   });
-  const ratio = (what: string, a: string, b: string, target: number) =>
+  const ratio = (what: string, a: string, b: string, target?: number) =>
     section.figure(what, of(a, 'cpuMs') / of(b, 'cpuMs'), 'times', target);
   if (CAN_BUILD) ratio("CPU of the C server's, 10 clients, no D-Bus", NO_DBUS, LIMIT, LIMIT_TARGET);
   for (const clients of CAN_BUILD ? CLIENTS : []) {
     ratio(`CPU of the C server's, ${formatNumber(clients)} clients`, ours(1, clients), LIMIT, LIMIT_TARGET);
   }
+  if (CAN_BUILD) ratio('… of one with the same order of algorithms', ours(1, 10), SAME_ALGORITHMS);
   for (const clients of CLIENTS) {
     ratio(
       `CPU of 2 workers, of that of 1, ${formatNumber(clients)} clients`,
@@ -132,7 +135,10 @@ async function startAll(lan: Lan, keys: Keys, load: LoadProgram): Promise<Conten
     pinServer(pid);
     contenders.push({ name, host, pid, port, releases });
   };
-  if (CAN_BUILD) await add(LIMIT, RELEASES, host => startLimit(host, keys, load));
+  if (CAN_BUILD) {
+    await add(LIMIT, RELEASES, host => startLimit(host, keys, load));
+    await add(SAME_ALGORITHMS, RELEASES, host => startLimit(host, keys, load, SERVER_PRIORITY));
+  }
   const addOurs = (name: string, workers: number, clients: number) =>
     add(name, RELEASES, async host => {
       const started = await startOurs(host, { clientsConf: clientsConf.get(clients) ?? '', workers });
@@ -153,12 +159,17 @@ async function startAll(lan: Lan, keys: Keys, load: LoadProgram): Promise<Conten
   return contenders;
 }
 
-async function startLimit(host: Host, keys: Keys, load: LoadProgram): Promise<[number, number]> {
+async function startLimit(
+  host: Host,
+  keys: Keys,
+  load: LoadProgram,
+  ...priority: readonly string[]
+): Promise<[number, number]> {
   const program = await buildProgram('limit-server', host.runDirectory);
   const keyIdFile = join(host.runDirectory, 'key-ids');
   const [, keyId = ''] = /^key_id = (.*)$/m.exec(keys.section) ?? [];
   writeFileSync(keyIdFile, `${keyId}\n`);
-  const child = host.spawn(program, [load.secretFile, keyIdFile]);
+  const child = host.spawn(program, [load.secretFile, keyIdFile, ...priority]);
   const [, port] = await child.waitForOutput(/^listening on .*:(\d+)$/m);
   return [child.pid, Number(port)];
 }
