@@ -30,8 +30,9 @@ exit 3`;
       stdio: ['ignore', 'pipe', 'ignore'],
       timeout: DEFAULT_WAIT_MS,
     });
-    assert.equal(status, 3);
-    const directory = stdout.trim();
+    const [directory = '', pid] = stdout.split('\n');
+    if (error) process.kill(Number(pid), 'SIGKILL');
+    assert.deepEqual([status, error], [3, undefined]);
     assert.match(directory, /\/mandos-probe\.\w+$/);
     assert.ok(!existsSync(directory));
     const namespaces = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' });
