@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { MandosError } from './errors.js';
 import { EPOLLIN, EventPoll } from './libc-epoll.js';
+import { openPipe } from './libc-pipe.js';
 import { closeDescriptor } from './libc-tcp.js';
 import { declare, failed, SystemCallError } from './libc.js';
 
@@ -13,10 +14,10 @@ const SETSIGDEF = 0x04;
 const SETSIGMASK = 0x08;
 const SETSID = 0x80;
 const O_RDWR = 2;
-const O_CLOEXEC = 0o2000000;
 /** The same on all machines. */
 const SYS_PIDFD_OPEN = 434;
 const SIGKILL = 9;
+const STDIO = [0, 1, 2];
 
 const posixSpawnp = declare<
   (
@@ -60,7 +61,6 @@ const setSignalDefault = declare<(attributes: Uint8Array, signals: Uint8Array) =
   'int posix_spawnattr_setsigdefault(void *attributes, void *signals)',
 );
 const fillSignals = declare<(signals: Uint8Array) => number>('int sigfillset(void *signals)');
-const pipe2 = declare<(fds: Uint8Array, flags: number) => number>('int pipe2(void *fds, int flags)');
 const waitpid = declare<(pid: number, status: Uint8Array, options: number) => number>(
   'int waitpid(int pid, void *status, int options)',
 );
@@ -80,15 +80,19 @@ export interface ProcessExit {
 export interface SessionProcess {
   /** Also its process group's. */
   readonly pid: number;
-  /** Undefined where its output is ignored. */
-  readonly stdout: Socket | undefined;
-  readonly stderr: Socket | undefined;
   /** Settles when it has ended, in the turn of the event loop in which its number becomes free. Never rejects. */
   readonly exit: Promise<ProcessExit>;
 }
 
+export interface SessionOptions {
+  /** Default: that of this process. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Descriptors for its standard input, output and error, which stay the caller's; /dev/null where there is none. */
+  readonly stdio?: readonly (number | undefined)[];
+}
+
 /**
- * Starts a program in a session of its own, with `/` as its directory, nothing on standard input, and signals as usual.
+ * Starts a program in a session of its own, with `/` as its directory, and signals as usual.
  *
  * node:child_process does the same with fork(2), which copies the page tables of this process: 5 ms with 200 MB, 11 ms
  * with 600 MB, in which nothing else goes on. posix_spawn(3) copies none. It needs pidfd_open(2): Linux 5.3.
@@ -99,47 +103,38 @@ export interface SessionProcess {
 export function spawnSession(
   file: string,
   args: readonly string[],
-  { env = process.env, output }: { env?: NodeJS.ProcessEnv; output: 'pipe' | 'ignore' },
+  { env = process.env, stdio = [] }: SessionOptions = {},
 ): SessionProcess {
   if (args.some(arg => arg.includes('\0')))
     throw new MandosError('SYSTEM_CALL', `an argument of ${file} has a NUL character`);
-  const pipes = output === 'pipe' ? openPipes() : [];
-  const [out, err] = pipes;
+  const pid = spawn(file, args, env, stdio);
+  return { pid, exit: watchExit(pid) };
+}
+
+/** As spawnSession, with what it says on both outputs to be read. */
+export function spawnWithOutput(
+  file: string,
+  args: readonly string[],
+  env?: NodeJS.ProcessEnv,
+): SessionProcess & { readonly stdout: Socket; readonly stderr: Socket } {
+  const fds: number[] = [];
+  const pipe = () => {
+    const { read, write } = openPipe();
+    fds.push(read, write);
+    return { read, write };
+  };
   try {
-    const pid = spawn(file, args, env, out?.write, err?.write);
-    const exit = watchExit(pid);
-    const [stdout, stderr] = pipes.map(
-      ({ read }) => new Socket({ fd: read, readable: true, writable: false }),
-    );
-    return { pid, stdout, stderr, exit };
-  } catch (error) {
-    for (const { read } of pipes) closeDescriptor(read);
-    throw error;
+    const [out, err] = [pipe(), pipe()];
+    const stdio = [undefined, out.write, err.write];
+    const { pid, exit } = spawnSession(file, args, env ? { env, stdio } : { stdio });
+    const reader = (fd: number) => {
+      fds.splice(fds.indexOf(fd), 1);
+      return new Socket({ fd, readable: true, writable: false });
+    };
+    return { pid, exit, stdout: reader(out.read), stderr: reader(err.read) };
   } finally {
-    for (const { write } of pipes) closeDescriptor(write);
+    for (const fd of fds) closeDescriptor(fd);
   }
-}
-
-interface Pipe {
-  readonly read: number;
-  readonly write: number;
-}
-
-function openPipes(): Pipe[] {
-  const first = openPipe();
-  try {
-    return [first, openPipe()];
-  } catch (error) {
-    closeDescriptor(first.read);
-    closeDescriptor(first.write);
-    throw error;
-  }
-}
-
-function openPipe(): Pipe {
-  const fds = Buffer.alloc(8);
-  if (pipe2(fds, O_CLOEXEC) !== 0) throw failed('pipe2');
-  return { read: fds.readInt32LE(0), write: fds.readInt32LE(4) };
 }
 
 /** Made once: the flags, and every signal as it is in a new process. */
@@ -161,17 +156,20 @@ function spawn(
   file: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-  stdout: number | undefined,
-  stderr: number | undefined,
+  stdio: readonly (number | undefined)[],
 ): number {
   const actions = Buffer.alloc(STRUCT_BYTES);
   actionsInit(actions);
   try {
-    addOpen(actions, 0, '/dev/null', O_RDWR, 0);
-    addDup2(actions, stdout ?? 0, 1);
-    addDup2(actions, stderr ?? 0, 2);
+    for (const target of STDIO) {
+      const fd = stdio[target];
+      if (fd === undefined) addOpen(actions, target, '/dev/null', O_RDWR, 0);
+      else addDup2(actions, fd, target);
+    }
     addChdir(actions, '/');
-    const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    const variables = Object.entries(env).flatMap(([name, value]) =>
+      value === undefined ? [] : `${name}=${value}`,
+    );
     const pid = Buffer.alloc(4);
     const argv = [file, ...args, null];
     const error = posixSpawnp(pid, file, actions, spawnAttributes(), argv, [...variables, null]);

@@ -1,9 +1,10 @@
-import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { constants } from 'node:os';
 import { describeError } from '../../common/errors.js';
 import { openPipe } from '../../common/libc-pipe.js';
+import type { ProcessExit, SessionProcess } from '../../common/libc-spawn.js';
+import { spawnSession } from '../../common/libc-spawn.js';
 import { signalGroup } from '../../common/process-group.js';
 import type { Alert } from './alert.js';
 
@@ -64,15 +65,11 @@ export async function runHook(
   if (stop.aborted) onStop();
 
   const words = keepWords(output);
-  const problem = await new Promise<string | undefined>(resolve => {
-    child.once('error', error => resolve(`cannot be run: ${describeError(error)}`));
-    child.once('exit', (status, signal) => {
-      // Here, since afterwards the group's number may become another's.
-      if (ending !== undefined) signalGroup(child, 'SIGKILL');
-      clearTimeout(killTimer);
-      resolve(ending ?? exitProblem(status, signal));
-    });
-  });
+  const exit = await child.exit;
+  // Here, since afterwards the group's number may become another's.
+  if (ending !== undefined) signalGroup(child, 'SIGKILL');
+  clearTimeout(killTimer);
+  const problem = ending ?? exitProblem(exit);
   clearTimeout(limitTimer);
   stop.removeEventListener('abort', onStop);
   input.destroy();
@@ -80,7 +77,7 @@ export async function runHook(
 }
 
 interface StartedHook {
-  readonly child: ChildProcess;
+  readonly child: SessionProcess;
   readonly input: Socket;
   readonly output: Socket;
 }
@@ -94,7 +91,7 @@ function start(path: string, { event, members }: Alert): StartedHook {
     const fromHook = openPipe();
     fds.push(fromHook.read, fromHook.write);
     const stdio = [toHook.read, fromHook.write, fromHook.write];
-    const child = spawn(path, [event], { cwd: '/', env: ENVIRONMENT, detached: true, stdio });
+    const child = spawnSession(path, [event], { env: ENVIRONMENT, stdio });
     const input = new Socket({ fd: toHook.write, readable: false, writable: true });
     const output = new Socket({ fd: fromHook.read, readable: true, writable: false });
     for (const fd of [toHook.read, fromHook.write]) closeSync(fd);
@@ -130,7 +127,11 @@ function keepWords(output: Socket): () => Promise<string[]> {
   };
 }
 
-function exitProblem(status: number | null, signal: NodeJS.Signals | null): string | undefined {
-  if (signal !== null) return `ended by signal ${signal}`;
+function exitProblem({ status, signal }: ProcessExit): string | undefined {
+  if (signal !== null) return `ended by signal ${signalName(signal)}`;
   return status === 0 ? undefined : `exit status ${status}`;
+}
+
+function signalName(signal: number): string {
+  return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] ?? String(signal);
 }

@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
-import type { SessionProcess } from '../../common/libc-spawn.js';
-import { spawnSession } from '../../common/libc-spawn.js';
+import { spawnWithOutput } from '../../common/libc-spawn.js';
 import { signalGroup } from '../../common/process-group.js';
 
 /**
@@ -48,10 +47,10 @@ export interface FpingRun {
  */
 export function runFping(hosts: readonly string[], onAlive: (host: string) => void): FpingRun {
   const statuses = new Map<string, HostStatus>();
-  let child: SessionProcess;
+  let child: ReturnType<typeof spawnWithOutput>;
   try {
     const env = { ...process.env, LC_ALL: 'C' };
-    child = spawnSession('fping', [...FPING_OPTIONS, '--', ...hosts], { env, output: 'pipe' });
+    child = spawnWithOutput('fping', [...FPING_OPTIONS, '--', ...hosts], env);
   } catch (error) {
     return { done: Promise.resolve({ statuses, late: false, error }), stop: () => {} };
   }
@@ -94,9 +93,8 @@ export function runFping(hosts: readonly string[], onAlive: (host: string) => vo
 }
 
 /** Calls back for each line of an output. @returns when it is closed; never rejects */
-function eachLine(output: Socket | undefined, call: (line: string) => void): Promise<void> {
+function eachLine(output: Socket, call: (line: string) => void): Promise<void> {
   return new Promise(resolve => {
-    if (!output) return resolve();
     let unfinished = '';
     output.setEncoding('utf8').on('data', (text: string) => {
       const lines = (unfinished + text).split('\n');

@@ -1,6 +1,6 @@
 import { describeError } from '../../common/errors.js';
 import type { ProcessExit, SessionProcess } from '../../common/libc-spawn.js';
-import { spawnSession } from '../../common/libc-spawn.js';
+import { spawnSession, spawnWithOutput } from '../../common/libc-spawn.js';
 import type { Log } from '../../common/log.js';
 import type { CheckOutcome } from '../client/client.js';
 import { CheckerSlots } from './checker-slots.js';
@@ -107,11 +107,11 @@ export class ShellRunner {
   }
 
   #spawn(command: string, name: string): SessionProcess {
+    const args = ['-c', USUAL_UMASK + command];
     // /dev/null when nobody reads: a checker must never wait for its output to be taken.
-    const output = this.#log.isEnabled('debug') ? 'pipe' : 'ignore';
-    const child = spawnSession('/bin/sh', ['-c', USUAL_UMASK + command], { output });
+    if (!this.#log.isEnabled('debug')) return spawnSession('/bin/sh', args);
+    const child = spawnWithOutput('/bin/sh', args);
     for (const stream of [child.stdout, child.stderr]) {
-      if (!stream) continue;
       logLines(stream, line => this.#log.debug(`[${name}] checker: ${line}`));
       // What a checker leaves in the background may hold the pipe; that must not hold the server.
       void child.exit.then(() => stream.unref());

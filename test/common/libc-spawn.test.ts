@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { spawnSession } from '../../common/libc-spawn.js';
+import { spawnSession, spawnWithOutput } from '../../common/libc-spawn.js';
 
-const sh = (command: string) => spawnSession('sh', ['-c', command], { output: 'pipe' });
-const said = (output: Socket | undefined) => text(output as Socket);
+const sh = (command: string) => spawnWithOutput('sh', ['-c', command]);
 
 test('a program says how it has ended', async () => {
   assert.deepEqual(await sh('exit 7').exit, { status: 7, signal: null });
@@ -16,19 +14,20 @@ test('a program says how it has ended', async () => {
 
 test('both outputs are read to their ends', async () => {
   const child = sh('seq 50000; echo wrong >&2');
-  const [out, err] = await Promise.all([said(child.stdout), said(child.stderr)]);
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
   assert.equal(out.split('\n').length, 50_001);
   assert.equal(err, 'wrong\n');
 });
 
 test('it has a session of its own, no input, / as its directory, and the environment that it is given', async () => {
   const command = 'cut -d" " -f5,6 /proc/$$/stat; readlink /proc/$$/fd/0 /proc/$$/cwd; echo $GIVEN$HOME';
-  const child = spawnSession('sh', ['-c', command], {
-    env: { PATH: process.env['PATH'], GIVEN: 'x', UNSET: undefined },
-    output: 'pipe',
+  const child = spawnWithOutput('sh', ['-c', command], {
+    PATH: process.env['PATH'],
+    GIVEN: 'x',
+    HOME: undefined,
   });
   const { pid } = child;
-  assert.equal(await said(child.stdout), `${pid} ${pid}\n/dev/null\n/\nx\n`);
+  assert.equal(await text(child.stdout), `${pid} ${pid}\n/dev/null\n/\nx\n`);
 });
 
 test('it inherits no descriptor, no signal that is ignored and none that is blocked', async t => {
@@ -36,8 +35,8 @@ test('it inherits no descriptor, no signal that is ignored and none that is bloc
   const file = openSync('/etc/passwd', 'r');
   t.after(() => closeSync(file));
   const status = 'grep -E "Sig(Blk|Ign|Cgt)" /proc/self/status; ls -l /proc/self/fd';
-  const child = spawnSession('sh', ['-c', status], { output: 'pipe' });
-  const lines = (await said(child.stdout)).trim().split('\n');
+  const child = sh(status);
+  const lines = (await text(child.stdout)).trim().split('\n');
   // The C library has its own two signals ignored, 32 and 33, which programs set as they need them.
   assert.match(lines[0] ?? '', /^SigBlk:\t0+$/);
   assert.match(lines[1] ?? '', /^SigIgn:\t0+(180000000)?$/);
@@ -47,17 +46,16 @@ test('it inherits no descriptor, no signal that is ignored and none that is bloc
 });
 
 test('what it says is thrown away when nobody wants it', async () => {
-  const child = spawnSession('sh', ['-c', 'seq 100000; echo >&2'], { output: 'ignore' });
-  assert.equal(child.stdout, undefined);
+  const child = spawnSession('sh', ['-c', 'seq 100000; echo >&2']);
   assert.deepEqual(await child.exit, { status: 0, signal: null });
 });
 
 test('a program that is not there, or is none, is an error in words', () => {
-  const start = (file: string) => () => spawnSession(file, [], { output: 'pipe' });
+  const start = (file: string) => () => spawnWithOutput(file, []);
   const before = readdirSync('/proc/self/fd').length;
   assert.throws(start('no-such-program'), { message: 'spawn no-such-program: no such file or directory' });
   assert.throws(start('/etc/passwd'), { message: 'spawn /etc/passwd: permission denied' });
-  assert.throws(() => spawnSession('sh', ['a\0b'], { output: 'ignore' }), {
+  assert.throws(() => spawnSession('sh', ['a\0b']), {
     message: 'an argument of sh has a NUL character',
   });
   assert.equal(readdirSync('/proc/self/fd').length, before);
@@ -67,7 +65,7 @@ test('of a thousand that have ended no process and no descriptor is left', async
   await sh('exit 0').exit;
   const before = readdirSync('/proc/self/fd').length;
   for (let i = 0; i < 20; i++) {
-    const children = Array.from({ length: 50 }, () => spawnSession('true', [], { output: 'ignore' }));
+    const children = Array.from({ length: 50 }, () => spawnSession('true', []));
     await Promise.all(children.map(({ exit }) => exit));
     for (const { pid } of children)
       assert.throws(() => readFileSync(`/proc/${pid}/stat`), { code: 'ENOENT' });

@@ -131,7 +131,10 @@ test('a hook that reads nothing, has much to say or cannot be started is no trou
   assert.equal((await runHook(hook('deaf', 'exit 0'), big, NEVER)).problem, undefined);
   const much = hook('much', 'head -c 500000 /dev/zero | tr "\\0" "x"');
   assert.equal((await runHook(much, ALERT, NEVER)).problem, undefined);
-  assert.match((await runHook('/nonexistent', ALERT, NEVER)).problem ?? '', /^cannot be run: no such file/);
+  assert.match(
+    (await runHook('/nonexistent', ALERT, NEVER)).problem ?? '',
+    /^cannot be run: spawn \/nonexistent: no such file/,
+  );
 });
 
 test('what a hook leaves in the background does not hold up the next event', async t => {
