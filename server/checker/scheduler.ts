@@ -1,15 +1,15 @@
 import { DueQueue } from '../../common/due-queue.js';
 import type { Log } from '../../common/log.js';
 import { SLICE_MS } from '../../common/slice.js';
-import { endCheck, isSuccess, tick } from '../client/checks.js';
+import { endCheck, tick } from '../client/checks.js';
 import type { CheckOutcome, Client } from '../client/client.js';
 import { expire, expiryReason } from '../client/client.js';
 import { BY_CHECKS } from '../client/events.js';
-import { expiringReason, expiringSoonMs, hasFailed } from '../client/expiring.js';
+import { expiringReason, expiringSoonMs } from '../client/expiring.js';
 import type { Ledger } from '../client/ledger.js';
 import type { Registry } from '../client/registry.js';
+import { CheckLog } from './check-log.js';
 import type { RunningCheck } from './running-check.js';
-import { notRunReason } from './running-check.js';
 
 /** What the scheduler asks of the world. */
 export interface SchedulerEffects {
@@ -33,7 +33,7 @@ interface EndedCheck {
 export class Scheduler {
   readonly #registry: Registry;
   readonly #ledger: Pick<Ledger, 'decide'>;
-  readonly #log: Log;
+  readonly #log: CheckLog;
   readonly #effects: SchedulerEffects;
   /** Apart from the checks: however many of those are late, a client whose time is up is disabled then. */
   readonly #expiries = new DueQueue<string>();
@@ -47,8 +47,6 @@ export class Scheduler {
   readonly #ended: EndedCheck[] = [];
   /** Checks that were told to end, and have not. */
   readonly #ending = new Set<Promise<void>>();
-  /** Names of clients of which the log says that their checker cannot be run. */
-  readonly #unusable = new Set<string>();
   #cancelTimer = () => {};
   #timerMs = Infinity;
   #stopped = false;
@@ -56,7 +54,7 @@ export class Scheduler {
   constructor(registry: Registry, ledger: Pick<Ledger, 'decide'>, log: Log, effects: SchedulerEffects) {
     this.#registry = registry;
     this.#ledger = ledger;
-    this.#log = log;
+    this.#log = new CheckLog(log);
     this.#effects = effects;
     for (const client of registry) {
       this.#plan(client);
@@ -102,7 +100,7 @@ export class Scheduler {
 
   #onRemoved(name: string): void {
     this.#forget(name);
-    this.#unusable.delete(name);
+    this.#log.forget(name);
     this.#endChecker(name);
     this.#arm();
   }
@@ -240,21 +238,7 @@ export class Scheduler {
     if (!client || !before) return;
     const { command } = check;
     this.#registry.events.emit({ kind: 'checker-completed', client, command, outcome });
-    this.#say(name, check, outcome, before);
-  }
-
-  /** Failures are said when they begin, not each time. */
-  #say(name: string, check: RunningCheck, outcome: CheckOutcome, before: Client): void {
-    const reason = notRunReason(outcome);
-    if (isSuccess(outcome)) {
-      this.#unusable.delete(name);
-      this.#log.debug(`${name}: check succeeded`);
-    } else if (reason !== undefined && !check.isExplained && !this.#unusable.has(name)) {
-      this.#unusable.add(name);
-      this.#log.error(`${name}: check failed: ${reason}: ${check.command}`);
-    } else if (reason !== undefined || hasFailed(before)) {
-      this.#log.debug(`${name}: check failed again: ${describeOutcome(outcome)}`);
-    } else this.#log.info(`${name}: check failed: ${describeOutcome(outcome)}: ${check.command}`);
+    this.#log.ended(check, outcome, before);
   }
 
   #endChecker(name: string): void {
@@ -264,8 +248,4 @@ export class Scheduler {
     const ending = check.stop().finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
   }
-}
-
-function describeOutcome(outcome: CheckOutcome): string {
-  return outcome.kind === 'killed' ? `ended by signal ${outcome.signal}` : `exit status ${outcome.status}`;
 }
