@@ -17,7 +17,7 @@ export function fpingFault(command: string, status: number): FpingFault | undefi
 const FPING = /^\s*(?:\/\S*\/)?fping\s[^;&|\n]*$/;
 
 const FAULTS: ReadonlyMap<number, FpingFault> = new Map([
-  [2, { cause: 'its host name is not found', cure: 'correct its "host", or what looks names up (DNS)' }],
+  [2, { cause: 'its host name is not found', cure: 'correct its "host", or the DNS' }],
   [3, { cause: 'fping does not know these arguments', cure: 'correct its "checker"' }],
   [4, { cause: 'fping cannot send', cure: 'let it: "setcap cap_net_raw+ep /usr/bin/fping"' }],
 ]);

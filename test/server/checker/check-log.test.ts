@@ -17,7 +17,7 @@ function said(command: string, outcome: CheckOutcome): readonly string[] {
 
 test('an fping that could not ask is a warning that says why, and what to do', () => {
   assert.deepEqual(said('fping -q -- nosuchhost', { kind: 'exited', status: 2 }), [
-    'warning: web1: check failed: its host name is not found (correct its "host", or what looks names up (DNS)): fping -q -- nosuchhost',
+    'warning: web1: check failed: its host name is not found (correct its "host", or the DNS): fping -q -- nosuchhost',
   ]);
 });
 
