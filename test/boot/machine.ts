@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -200,13 +200,19 @@ async function ip(lan: Lan, words: string): Promise<void> {
 async function connect(path: string, child: Child): Promise<Socket> {
   let ended = false;
   void child.exited.then(() => (ended = true));
-  while (!existsSync(path)) {
+  for (;;) {
+    // The socket has its name a moment before it listens.
+    const socket = await tryToConnect(path);
+    if (socket) return socket;
     if (ended) throw new Error(`QEMU has not started: ${child.tail()}`);
     await sleep(POLL_MS);
   }
-  return await new Promise((resolve, reject) => {
+}
+
+function tryToConnect(path: string): Promise<Socket | undefined> {
+  return new Promise(resolve => {
     const socket = createConnection(path);
     socket.once('connect', () => resolve(socket));
-    socket.once('error', reject);
+    socket.once('error', () => resolve(undefined));
   });
 }
