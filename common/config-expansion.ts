@@ -1,4 +1,5 @@
 import { quote } from './config-fault.js';
+import { printableKey } from './config-file.js';
 
 /** The outcome of expanding a value, or what is wrong with it. */
 export type Expansion =
@@ -74,8 +75,10 @@ function expandInto(
     const key = referenceAt(raw, percent);
     const value = lookup(key.toLowerCase());
     if (value === undefined) {
+      // It may be a part of a secret by chance, which no name of an option is.
+      const name = printableKey(key) === key ? key : '…';
       throw new ExpansionFault(
-        `refers to ${quote(`%(${key})s`)}, but there is no option ${quote(key)}`,
+        `refers to ${quote(`%(${name})s`)}, but there is no option ${quote(name)}`,
         key.toLowerCase(),
       );
     }

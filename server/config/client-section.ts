@@ -118,7 +118,7 @@ function readChecker(reader: SectionReader): string {
   const text = reader.text('checker') ?? '';
   const problem = checkerProblem(text);
   if (problem === undefined) return text;
-  reader.fault('checker', problem);
+  reader.invalid('checker', problem);
   return '';
 }
 

@@ -31,6 +31,9 @@ function base64Problem(text: string, lines: readonly string[]): SecretOutcome {
   return { problem: 'is not a whole base64 text: characters are missing or too many', lineIndex };
 }
 
+/** The first line of a secret is longer, mostly 64 characters. */
+const LONGEST_RELATIVE_PATH = 60;
+
 /**
  * Reads the file that `secfile` names.
  * @param path not yet expanded
@@ -40,6 +43,9 @@ export function readSecretFile(path: string, files: ConfigFiles): SecretOutcome 
   const problem = (text: string) => ({ problem: text, lineIndex: 0 });
   if (expanded === '') return problem('is empty (write the path of a file)');
   const content = files.read(expanded, SECRET_LIMIT_BYTES);
+  if (content.kind !== 'read' && mayBeSecret(path)) {
+    return problem('is not the path of a file (a secret itself belongs into the option secret)');
+  }
   switch (content.kind) {
     case 'missing':
       return problem(`the file ${expanded} does not exist`);
@@ -54,6 +60,11 @@ export function readSecretFile(path: string, files: ConfigFiles): SecretOutcome 
           : [`the file ${expanded} can be read by everyone (chmod o-rwx ${expanded})`],
       );
   }
+}
+
+/** Whether somebody may have written a secret where its file's path belongs. */
+function mayBeSecret(path: string): boolean {
+  return path.includes('\n') || (path.length > LONGEST_RELATIVE_PATH && !/^[/~$]/.test(path));
 }
 
 function checked(secret: Uint8Array, warnings: readonly string[] = []): SecretOutcome {

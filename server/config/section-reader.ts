@@ -15,6 +15,8 @@ export class SectionReader {
   readonly #sections: readonly ConfigSection[];
   readonly #report: (fault: ConfigFault) => void;
   readonly #values = new Map<string, string>();
+  /** Options whose value has the secret in it, by a reference. */
+  readonly #withSecret = new Set<string>();
 
   /**
    * Expands everything, unknown options included, and reports what cannot be.
@@ -57,8 +59,17 @@ export class SectionReader {
     if (text === undefined) return fallback;
     const parsed = parse(text);
     if ('value' in parsed) return parsed.value;
-    this.fault(key, withCommentHint(parsed.problem, text));
+    this.invalid(key, withCommentHint(parsed.problem, text));
     return fallback;
+  }
+
+  /**
+   * Reports that an option's value is wrong.
+   * @param problem which may quote the value; not told when the secret is a part of that
+   */
+  invalid(key: string, problem: string): void {
+    const hidden = 'has a wrong value, which is not shown as it refers to the secret';
+    this.fault(key, this.#withSecret.has(key) ? hidden : problem);
   }
 
   /**
@@ -91,7 +102,10 @@ export class SectionReader {
 
   #expand(key: string): void {
     const raw = this.#raw(key) ?? '';
-    const expansion = expandValue(raw, name => this.#raw(name));
+    const expansion = expandValue(raw, name => {
+      if (name === 'secret') this.#withSecret.add(key);
+      return this.#raw(name);
+    });
     if ('value' in expansion) this.#values.set(key, expansion.value);
     else {
       const { problem, missing } = expansion;

@@ -19,6 +19,13 @@ test('what cannot be expanded is named', () => {
     problem: 'refers to "%(nope)s", but there is no option "nope"',
     missing: 'nope',
   });
+  // No option has such a name; it may be a part of a secret.
+  for (const name of ['hqioa6qdejbs2l/heaf', 'hqioa6qdejbs2lheafhqioa6qdejbs2lheaf']) {
+    assert.deepEqual(expand(`%(${name})s`), {
+      problem: 'refers to "%(…)s", but there is no option "…"',
+      missing: name,
+    });
+  }
   assert.deepEqual(expand('%(circle)s'), {
     problem: 'refers to options that refer to others, over 10 deep or in a circle',
   });

@@ -177,6 +177,42 @@ test('whatever is wrong with a file, no fault shows a part of a secret', () => {
   }
 });
 
+test('a wrong value that refers to the secret is not shown', () => {
+  const hidden = 'has a wrong value, which is not shown as it refers to the secret';
+  for (const option of ['timeout', 'enabled', 'release_check', 'max_releases', 'release_window']) {
+    for (const value of ['%(secret)s', '%(SECRET)s s', 'x\n  %(secret)s', '%(host)s']) {
+      const text = client(`${option} = ${value}`).replace('host = h', 'host = %(secret)s');
+      assert.deepEqual(faultsOf(text), [`error: FILE:6: [web1] ${option}: ${hidden}`], value);
+    }
+  }
+  const text = client('checker = %(secret)s').replace('hQECAw==', '%%(hQECAw)s');
+  assert.deepEqual(faultsOf(text).slice(1), [`error: FILE:6: [web1] checker: ${hidden}`]);
+});
+
+test('a secret that stands where the path of its file belongs is not shown', () => {
+  const line = 'hQECAwQF'.repeat(8);
+  const withFile = (value: string) => client('').replace('secret = hQECAw==', `secfile = ${value}`);
+  for (const secret of [
+    line,
+    `${line}\n  ${line}`,
+    'hQEC\n  Aw==',
+    `\n  ${line}`,
+    `${line}*`,
+    line.repeat(9),
+  ]) {
+    assert.deepEqual(
+      faultsOf(withFile(secret)),
+      [
+        'error: FILE:3: [web1] secfile: is not the path of a file (a secret itself belongs into the option secret)',
+      ],
+      secret,
+    );
+  }
+  const path = `/etc/${line}`;
+  assert.match(faultsOf(withFile(path)).join(), new RegExp(`the file ${path} does not exist`));
+  assert.deepEqual(faultsOf(withFile(line), { [line]: Buffer.from('850102', 'hex') }), []);
+});
+
 test('a secret that no client could decrypt is warned of', () => {
   const withSecret = (secret: string) =>
     client('').replace('hQECAw==', Buffer.from(secret).toString('base64'));
