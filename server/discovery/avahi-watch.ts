@@ -25,13 +25,14 @@ export interface AvahiServer {
   readonly owner: string;
 }
 
-/** Calls a method of Avahi's server object. @throws as Bus.call */
+/** Calls a method of Avahi's server object. @param timeoutMs as Bus.call @throws as Bus.call */
 export async function callServer(
   { bus, owner }: AvahiServer,
   member: string,
   args: { readonly signature?: string; readonly body?: readonly unknown[] } = {},
+  timeoutMs?: number,
 ): Promise<readonly unknown[]> {
-  return await bus.call({ destination: owner, path: '/', interface: SERVER, member, ...args });
+  return await bus.call({ destination: owner, path: '/', interface: SERVER, member, ...args }, timeoutMs);
 }
 
 export interface AvahiListener {

@@ -25,6 +25,8 @@ const PROTOCOL = { any: -1, ipv4: 0, ipv6: 1 };
  * which starts it anew, is seen within 2 s.
  */
 const ESTABLISH_LIMIT_MS = 10_000;
+/** How long Avahi may take to answer a call: nobody finds the server meanwhile. One that runs takes milliseconds. */
+const CALL_LIMIT_MS = 3000;
 /** How long a stop waits for Avahi. */
 const STOP_LIMIT_MS = 1000;
 /** How often a named interface is looked at: Avahi knows it by its index, which changes when it is created again. */
@@ -123,7 +125,7 @@ class AvahiPublication implements Publication {
       const [state, reason] = body();
       if (path === this.#group) this.#onState(state, String(reason));
     });
-    const [group] = await callServer(this.#server, 'EntryGroupNew');
+    const [group] = await callServer(this.#server, 'EntryGroupNew', {}, CALL_LIMIT_MS);
     this.#group = group as string;
     if (!this.#stopped) await this.#register();
   }
@@ -180,10 +182,8 @@ class AvahiPublication implements Publication {
   }
 
   async #rename(): Promise<void> {
-    const [alternative] = await callServer(this.#server, 'GetAlternativeServiceName', {
-      signature: 's',
-      body: [this.#name],
-    });
+    const name = { signature: 's', body: [this.#name] };
+    const [alternative] = await callServer(this.#server, 'GetAlternativeServiceName', name, CALL_LIMIT_MS);
     const taken = this.#name;
     this.#name = alternative as string;
     if (this.#stopped) return;
@@ -211,7 +211,7 @@ class AvahiPublication implements Publication {
   async #call(member: string, args: Partial<MethodCall> = {}): Promise<void> {
     const { bus, owner } = this.#server;
     const group = { destination: owner, path: this.#group ?? '', interface: ENTRY_GROUP };
-    await bus.call({ ...group, ...args, member });
+    await bus.call({ ...group, ...args, member }, CALL_LIMIT_MS);
   }
 
   #fail(reason: string): void {
