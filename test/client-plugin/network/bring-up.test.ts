@@ -138,7 +138,9 @@ test('an interface whose driver fails is tried again, and each reason is said on
   await it.pass(5_000);
   const tries = it.calls.filter(call => call === 'wlan0 up').length;
   assert.ok(tries >= 3 && tries <= 6, `${tries}`);
-  assert.deepEqual(it.lines, ['warning: interface wlan0 cannot be brought up: SIOCSIFFLAGS: no such file or directory']);
+  assert.deepEqual(it.lines, [
+    'warning: interface wlan0 cannot be brought up: SIOCSIFFLAGS: no such file or directory',
+  ]);
   errorName = '';
   await it.pass(2_000);
   it.raiser.end();
