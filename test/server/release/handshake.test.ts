@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { fetchSecret } from '../../../client-plugin/fetch.js';
 import { CLIENT_PRIORITY, GREETING } from '../../../common/protocol.js';
 import { TlsContext } from '../../../common/tls/tls-context.js';
+import { serverFlight, TlsPeer } from '../../fuzz/targets/tls-peer.js';
 import { makeTlsKey } from '../../support/keys.js';
 import { makeClient, startReleaseServer } from '../../support/release-server.js';
 
@@ -18,10 +21,9 @@ const X25519 = 0x001d;
 const SUPPORTED_GROUPS = 10;
 const KEY_SHARE = 51;
 
-/** What the server says first of all: a ClientHello (RFC 8446 section 4.1.2), behind two headers. */
-async function clientHello(t: TestContext): Promise<Buffer> {
-  const server = startReleaseServer(t, []);
-  const socket = connect(server.port, '::1');
+/** Connects, and reads the record that the server begins with. */
+async function greet(t: TestContext, port: number): Promise<{ socket: Socket; record: Buffer }> {
+  const socket = connect(port, '::1');
   t.after(() => socket.destroy());
   socket.write(GREETING);
   let record = Buffer.alloc(0);
@@ -29,6 +31,12 @@ async function clientHello(t: TestContext): Promise<Buffer> {
     const [chunk] = (await once(socket, 'data')) as [Buffer];
     record = Buffer.concat([record, chunk]);
   }
+  return { socket, record };
+}
+
+/** What the server says first of all: a ClientHello (RFC 8446 section 4.1.2), behind two headers. */
+async function clientHello(t: TestContext): Promise<Buffer> {
+  const { record } = await greet(t, startReleaseServer(t, []).port);
   return record.subarray(5 + 4);
 }
 
@@ -91,4 +99,32 @@ test('a finite field of less than 128 bits is not agreed upon', async t => {
   const context = new TlsContext(`${CLIENT_PRIORITY}:-GROUP-ALL:+GROUP-FFDHE2048`, key);
   await assert.rejects(fetchSecret('::1', server.port, context, never), /No common key share/);
   assert.deepEqual(server.released, []);
+});
+
+/** Far behind the end of a test. */
+const NEVER_MS = 3_600_000;
+const RECORDS = 300;
+
+test('of many small records in place of a handshake each is read, and the end behind them', async t => {
+  const server = startReleaseServer(t, [], { handshakeTimeoutMs: NEVER_MS });
+  const { socket } = await greet(t, server.port);
+  // A message of 16 kB, of which each record has a byte.
+  const begun = Buffer.concat([Buffer.from([2, 0, 0x40, 0]), Buffer.alloc(RECORDS - 4)]);
+  socket.end(Buffer.concat(Array.from(begun, byte => Buffer.from([22, 3, 3, 0, 1, byte]))));
+  assert.match(
+    await server.waitForLine(/refused/),
+    /TLS handshake failed: The TLS connection was non-properly terminated/,
+  );
+  await server.waitForLine(/: closed$/);
+});
+
+test('of many empty records behind a handshake each is read, and the end behind them', async t => {
+  const server = startReleaseServer(t, [], { closeTimeoutMs: NEVER_MS });
+  const { socket, record } = await greet(t, server.port);
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const flight = serverFlight(publicKey.export({ type: 'spki', format: 'der' }));
+  const empty = Buffer.from([22, 0, 0]);
+  socket.end(new TlsPeer(privateKey).answer(record, Buffer.concat([flight, ...Array(RECORDS).fill(empty)])));
+  await server.waitForLine(/handshake complete/);
+  await server.waitForLine(/: closed$/);
 });
