@@ -40,6 +40,8 @@ export class Link {
   readonly #mdns: makeMdns.MulticastDNS;
   readonly #handlers: LinkHandlers;
   readonly #filter: PacketFilter;
+  /** For what comes from another port: a question that is answered to its sender alone. Each has one answer at most. */
+  readonly #oneShotFilter: PacketFilter;
   #neighbours = new BlockList();
   #closed = false;
 
@@ -56,12 +58,16 @@ export class Link {
   ) {
     this.#handlers = handlers;
     this.#filter = new PacketFilter('all', labels, nowMs());
+    this.#oneShotFilter = new PacketFilter('all', labels, nowMs());
     this.setNetwork(on);
     const socket = createSocket({ type: family === 'ipv6' ? 'udp6' : 'udp4', reuseAddr: true });
     this.#mdns = makeMdns({ ...groupOptions(on, family), socket, ttl: HOPS });
     guardMessages(
       socket,
-      (packet, from) => !this.#closed && this.#isNeighbour(from) && this.#filter.accepts(packet, nowMs()),
+      (packet, from) =>
+        !this.#closed &&
+        this.#isNeighbour(from) &&
+        this.#filterFor(from).accepts(packet, nowMs(), from.address),
     );
     this.#mdns.on('ready', () => {
       if (this.#closed) return;
@@ -82,6 +88,7 @@ export class Link {
 
   setLabels(labels: readonly string[]): void {
     this.#filter.setLabels(labels);
+    this.#oneShotFilter.setLabels(labels);
   }
 
   /** Takes note of the interface's addresses: who is a neighbour follows from them (RFC 6762 section 11). */
@@ -127,7 +134,13 @@ export class Link {
     });
   }
 
+  #filterFor({ port }: RemoteInfo): PacketFilter {
+    return port === MDNS_PORT ? this.#filter : this.#oneShotFilter;
+  }
+
   #isNeighbour(from: RemoteInfo): boolean {
+    // No answer can be sent there: Node.js throws at the attempt. Only who makes packets by hand has this port.
+    if (from.port === 0) return false;
     const address = from.address.split('%', 1)[0] ?? '';
     return this.#neighbours.check(address, from.family === 'IPv6' ? 'ipv6' : 'ipv4');
   }

@@ -2,7 +2,6 @@ import type { RemoteInfo } from 'node:dgram';
 import type { NetworkInterface } from '../../common/network-interfaces.js';
 import type { Family, Query, Response } from './link.js';
 import { MDNS_PORT } from '../../common/mdns.js';
-import { TokenBucket } from '../../common/token-bucket.js';
 import { Link } from './link.js';
 import { recordsAskedFor } from './query.js';
 import type { HostAddress, Identity, OwnRecord } from './records.js';
@@ -30,10 +29,8 @@ const SHARED_ANSWER_DELAY_MS = { min: 20, max: 120 };
 /** RFC 6762 section 6: a record is multicast once a second at most, or sooner to defend it against a probe. */
 const ANSWER_GAP_MS = 1000;
 const DEFENCE_GAP_MS = PROBE_GAP_MS;
-/** Queries from other ports come from simple resolvers, and are few; their senders' addresses can be forged. */
-const LEGACY_ANSWERS_PER_SECOND = 5;
-/** RFC 6762 section 6.7: how long a legacy resolver may keep an answer. Seconds. */
-const LEGACY_TTL = 10;
+/** RFC 6762 section 6.7: how long who asks one-shot questions may keep an answer. Seconds. */
+const ONE_SHOT_TTL = 10;
 
 export interface ResponderHooks {
   /** The name is ours on this link: announced. */
@@ -56,13 +53,13 @@ export interface ResponderEffects {
  * Advertises the service on one link: probes for its name, announces it, answers queries, defends it (RFC 6762).
  *
  * An answer always has all records of the service; a few hundred bytes. So whatever is asked, and however often, one
- * packet a second goes out at most (four, while other hosts probe for the name).
+ * packet a second goes out at most (four, while other hosts probe for the name). Besides those, each one-shot question
+ * that the link lets through has an answer to its sender alone: so many for each neighbour, and in all.
  */
 export class Responder {
   readonly #link: Link;
   readonly #hooks: ResponderHooks;
   readonly #effects: ResponderEffects;
-  readonly #legacyAnswers: TokenBucket;
   #identity: Identity;
   #addresses: readonly HostAddress[];
   #state: 'opening' | 'probing' | 'taken' | 'established' | 'stopped' = 'opening';
@@ -72,6 +69,8 @@ export class Responder {
   #lastAnswerMs = -Infinity;
   /** Other hosts may know us by the name in use. */
   #isAnnounced = false;
+  /** Since the name was ours, or the start, another host has claimed it. */
+  #isDisputed = false;
 
   constructor(
     on: NetworkInterface,
@@ -85,11 +84,6 @@ export class Responder {
     this.#addresses = addresses;
     this.#hooks = hooks;
     this.#effects = effects;
-    this.#legacyAnswers = new TokenBucket(
-      LEGACY_ANSWERS_PER_SECOND,
-      LEGACY_ANSWERS_PER_SECOND,
-      effects.nowMs(),
-    );
     const handlers = {
       ready: () => this.#probe(),
       query: (query: Query, from: RemoteInfo) => this.#onQuery(query, from),
@@ -113,6 +107,7 @@ export class Responder {
     this.#link.setLabels(ownLabels(identity));
     if (this.#isAnnounced) void this.#link.multicast('response', { answers: goodbye(old) });
     this.#isAnnounced = false;
+    this.#isDisputed = true;
     if (this.#state !== 'opening') this.#probe(delayMs);
   }
 
@@ -173,6 +168,7 @@ export class Responder {
 
   #establish(): void {
     this.#enter('established');
+    this.#isDisputed = false;
     this.#announce(0);
     this.#hooks.established();
   }
@@ -207,39 +203,59 @@ export class Responder {
   }
 
   #onQuery(query: Query, from: RemoteInfo): void {
+    if (from.port !== MDNS_PORT) {
+      this.#answerOneShot(query, from);
+      return;
+    }
     const { questions = [], answers = [], authorities = [] } = query;
-    if (this.#state === 'probing' && from.port === MDNS_PORT) {
+    if (this.#state === 'probing') {
       const isRival = authorities.some(({ name }) => sameName(name, instanceDomain(this.#identity)));
-      if (isRival && compareProbes(this.#identity, authorities) < 0) this.#probe(LOST_TIE_MS);
+      if (isRival && compareProbes(this.#identity, authorities) < 0) {
+        this.#isDisputed = true;
+        this.#probe(LOST_TIE_MS);
+      }
     }
     if (this.#state !== 'established') return;
     const asked = recordsAskedFor(this.#records(), questions, answers);
     if (asked.length === 0) return;
-    if (from.port !== MDNS_PORT) this.#answerLegacy(query, asked, from);
-    else if (authorities.length > 0) this.#answerAfter(0, DEFENCE_GAP_MS);
+    if (authorities.length > 0) this.#answerAfter(0, DEFENCE_GAP_MS);
     else if (asked.every(({ flush }) => flush)) this.#answerAfter(0, ANSWER_GAP_MS);
     else this.#answerShared();
   }
 
   /** RFC 6762 section 6.7: as an ordinary name server answers. */
-  #answerLegacy(query: Query, asked: readonly OwnRecord[], from: RemoteInfo): void {
+  #answerOneShot(query: Query, from: RemoteInfo): void {
+    const identity = this.#oneShotIdentity();
     const [question, ...more] = query.questions ?? [];
-    if (!question || more.length > 0 || !this.#legacyAnswers.take(this.#effects.nowMs())) return;
-    const forLegacy = (record: OwnRecord) => ({
+    if (!identity || !question || more.length > 0) return;
+    const records = serviceRecords(identity, this.#addresses);
+    const asked = recordsAskedFor(records, [question], query.answers ?? []);
+    if (asked.length === 0) return;
+    const forOne = (record: OwnRecord) => ({
       ...record,
-      ttl: Math.min(record.ttl, LEGACY_TTL),
+      ttl: Math.min(record.ttl, ONE_SHOT_TTL),
       flush: false,
     });
-    const others = this.#records().filter(record => !asked.some(({ name }) => name === record.name));
+    const others = records.filter(record => !asked.some(({ name }) => name === record.name));
     this.#link.unicast(
       {
         id: query.id ?? 0,
         questions: [question],
-        answers: asked.map(forLegacy),
-        additionals: others.map(forLegacy),
+        answers: asked.map(forOne),
+        additionals: others.map(forOne),
       },
       from,
     );
+  }
+
+  /**
+   * While the name is disputed, which a hostile neighbour can go on with for ever, clients find the service under a name
+   * that is nobody else's: that of the host, with its random part. A name that is probed for is not answered to.
+   */
+  #oneShotIdentity(): Identity | undefined {
+    if (this.isEstablished) return this.#identity;
+    if (this.#state !== 'probing' || !this.#isDisputed) return undefined;
+    return { ...this.#identity, instance: this.#identity.host };
   }
 
   #onResponse(response: Response): void {
@@ -257,6 +273,7 @@ export class Responder {
   }
 
   #onConflict(): void {
+    this.#isDisputed = true;
     if (this.#state === 'probing') {
       this.#enter('taken');
       this.#hooks.taken();

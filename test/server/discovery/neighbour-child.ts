@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import multicastDns from 'multicast-dns';
 import type { Command, Packet } from './neighbour.js';
+import { foreignService, TYPE } from './neighbour.js';
 
 const [device = '', ipv4] = process.argv.slice(2);
 const options =
@@ -21,17 +22,35 @@ const mdns = multicastDns({ ...options, loopback: false, socket: group });
 // Its port is its own, as that of dig or a simple resolver.
 const legacy = multicastDns({ ...options, bind: false, socket: createSocket(options.type) });
 let defended: Command['defend'];
+let disputes: Command['dispute'];
 
 mdns.on('packet', (packet: multicastDns.FullPacket, from: RemoteInfo) => {
   print(packet, from, false);
   const isAsked = packet.type === 'query' && packet.questions?.some(({ name }) => name === defended?.name);
   if (isAsked && defended) mdns.respond(defended.answers);
+  if (disputes) dispute(packet, disputes);
 });
 legacy.on('response', (packet, from) => print(packet, from, true));
 mdns.on('ready', () => {
   process.stdout.write('ready\n');
   createInterface(process.stdin).on('line', line => void obey(JSON.parse(line) as Command));
 });
+
+function dispute(
+  { type, authorities = [], answers = [] }: multicastDns.FullPacket,
+  how: 'answers' | 'probes',
+): void {
+  for (const record of type === 'query' ? authorities : answers) {
+    if (record.type !== 'SRV' || !record.name.endsWith(`.${TYPE}`) || record.ttl === 0) continue;
+    const { name } = record;
+    if (type === 'response' || how === 'answers') mdns.respond(foreignService(name));
+    else
+      mdns.query({
+        questions: [{ name, type: 'ANY' as 'SRV' }],
+        authorities: foreignService(name, 65_535).slice(0, 2),
+      });
+  }
+}
 
 function print(packet: multicastDns.FullPacket, { address, port }: RemoteInfo, unicast: boolean): void {
   const { type, id, questions, answers, authorities, additionals } = packet;
@@ -50,4 +69,5 @@ async function obey(command: Command): Promise<void> {
     if (everyMs !== undefined) await setTimeout(everyMs);
   }
   if (defend) defended = defend;
+  disputes ??= command.dispute;
 }

@@ -3,6 +3,7 @@ import type multicastDns from 'multicast-dns';
 import type { Service } from '../../../server/discovery/advertiser.js';
 import type { DnsRecord } from '../../../server/discovery/records.js';
 import type { Child } from '../../support/child.js';
+import { DEFAULT_WAIT_MS } from '../../support/child.js';
 import type { Host } from '../../support/namespace.js';
 
 /** What is printed for a packet. */
@@ -38,6 +39,11 @@ export interface Command {
   readonly raw?: string;
   /** Gives these answers to each query for the name from now on. */
   readonly defend?: { readonly name: string; readonly answers: DnsRecord[] };
+  /**
+   * Disputes every name of the type from now on: claims what is announced, and says to a probe that the name is its own,
+   * or probes for it at the same time and wins the tie.
+   */
+  readonly dispute?: 'answers' | 'probes';
   readonly times?: number;
   /** Pause after each of `times`. Default: none. */
   readonly everyMs?: number;
@@ -47,10 +53,14 @@ export const TYPE = '_mandos._tcp.local';
 export const INSTANCE = `Mandos.${TYPE}`;
 /** The question of one who looks for servers. */
 export const BROWSE = { questions: [{ name: TYPE, type: 'PTR' as const }] };
+/** The same of one who wants an answer to itself alone. */
+export const ONE_SHOT = { legacyQuery: { id: 1, ...BROWSE } };
+
+const ASK_AGAIN_MS = 1000;
 
 /** Another host's records for the instance, as its own. */
-export function foreignService(instance = INSTANCE): DnsRecord[] {
-  const data = { target: 'foreign.local', port: 9, priority: 0, weight: 0 };
+export function foreignService(instance = INSTANCE, port = 9): DnsRecord[] {
+  const data = { target: 'foreign.local', port, priority: 0, weight: 0 };
   return [
     { name: instance, type: 'SRV', ttl: 120, flush: true, data },
     { name: instance, type: 'TXT', ttl: 4500, flush: true, data: [''] },
@@ -83,6 +93,11 @@ export class Neighbour {
     this.#child.stdin.write(`${JSON.stringify(command)}\n`);
   }
 
+  /** Leaves the link. */
+  async stop(): Promise<void> {
+    await this.#child.stop();
+  }
+
   /** Waits for a packet. @param from how many of `packets` are not looked at */
   async hear(wanted: (packet: Packet) => boolean, from = 0): Promise<Packet> {
     for (;;) {
@@ -91,6 +106,28 @@ export class Neighbour {
       if (found) return found;
       await this.#child.waitForOutput(/\n/, undefined, length);
     }
+  }
+}
+
+/** Says something again and again, since packets get lost, until an answer is heard. */
+export async function askUntilHeard(
+  neighbour: Neighbour,
+  command: Command,
+  wanted: (packet: Packet) => boolean,
+): Promise<Packet> {
+  const { length } = neighbour.packets;
+  const question = JSON.stringify(command);
+  neighbour.say(command);
+  const again = setInterval(() => neighbour.say(command), ASK_AGAIN_MS);
+  let limit: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    limit = setTimeout(() => reject(new Error(`no such answer to ${question}`)), DEFAULT_WAIT_MS);
+  });
+  try {
+    return await Promise.race([neighbour.hear(wanted, length), late]);
+  } finally {
+    clearInterval(again);
+    clearTimeout(limit);
   }
 }
 
@@ -117,9 +154,13 @@ export function startProgram(host: Host, script: string, args: readonly string[]
 }
 
 /** Starts to advertise on a host. */
-export function startAdvertiser(host: Host, service: Partial<Service> = {}): Child {
+export function startAdvertiser(
+  host: Host,
+  service: Partial<Service> = {},
+  ...more: 'stopped-clock'[]
+): Child {
   const whole: Service = { name: 'Mandos', port: 4711, family: 'any', ...service };
-  return startProgram(host, 'advertise-child.js', [JSON.stringify(whole)]);
+  return startProgram(host, 'advertise-child.js', [JSON.stringify(whole), ...more]);
 }
 
 /** Stops it as the server does, and waits until it has. */
