@@ -48,7 +48,7 @@ test("keys do to the original's server what they say", SCREEN, async t => {
   assert.deepEqual(await window.end(), { status: 0, isRestored: true });
 });
 
-const ORIGINAL_ASKS_MS = 2_000;
+const ORIGINAL_ASKS_MS = 5_000;
 
 test('a request for approval is on top, rings the bell, and is answered', SCREEN, async t => {
   const { lan, host, bus, terminals } = await place(t);
