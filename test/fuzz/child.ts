@@ -6,13 +6,14 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { readDictionary, readInputs } from './corpus.js';
 import { Coverage } from './engine/coverage.js';
 import { InputRecorder } from './engine/current-input.js';
 import type { Finding } from './engine/findings.js';
 import { keepFinding } from './engine/findings.js';
 import type { FuzzResult } from './engine/fuzz.js';
-import { fuzz } from './engine/fuzz.js';
+import { describeFault, faultOf, fuzz } from './engine/fuzz.js';
 import type { TargetName } from './targets.js';
 import type { PLANTED } from './targets.js';
 import { loadTarget } from './targets.js';
@@ -59,8 +60,8 @@ const end = (result: FuzzResult) => {
 };
 // What is thrown where nobody waits for it belongs to the input before; nothing after it can be relied upon.
 process.on('uncaughtException', error => {
-  found(`not caught: ${error instanceof Error ? error.stack : String(error)}`, last);
-  end({ executions: 0, blocks: coverage.blocks, corpus: 0 });
+  found(`not caught: ${describeFault(error)}`, last);
+  end({ executions: recorder.count, blocks: coverage.blocks, corpus: 0 });
   process.exit(1);
 });
 
@@ -68,7 +69,11 @@ const fromFile = prepared.fromFile ?? (bytes => bytes);
 if (request.replay !== undefined) {
   last = Buffer.from(readFileSync(request.replay, 'utf8').trim(), 'hex');
   recorder.record(last);
-  await prepared.run(last);
+  const thrown = await faultOf(prepared, last);
+  if (thrown !== undefined) found(describeFault(thrown), last);
+  // What nobody waits for is thrown by now.
+  await setImmediate();
+  end({ executions: 1, blocks: coverage.blocks, corpus: 0 });
 } else {
   if (request.grown !== undefined) mkdirSync(request.grown, { recursive: true });
   // What was kept has been an input already.
@@ -93,7 +98,8 @@ if (request.replay !== undefined) {
     },
   });
   end(result);
+  // It may ask whether all inputs together have reached anything.
+  await prepared.close?.();
 }
-await prepared.close?.();
 // What is still waited for is of no interest.
 process.exit();

@@ -16,13 +16,15 @@ async function run(t: TestContext, examples: readonly string[]) {
   for (const [i, example] of examples.entries()) writeFileSync(join(corpus, String(i)), example);
   const findings = join(directory, 'findings');
   const corpora = [corpus, grown];
-  const report = await runTarget({ target: PLANTED, seeds: [1], seconds: 0.01, findings, corpora, grown });
+  const request = { target: PLANTED, seeds: [1], seconds: 0.01, findings, corpora, grown } as const;
+  const report = await runTarget(request);
+  const again = (replay: string) => runTarget({ ...request, replay });
   const found = report.findings.map(({ what, file }) => ({
     what,
     input: Buffer.from(readFileSync(file, 'utf8').trim(), 'hex').toString('latin1'),
   }));
   const kept = readdirSync(grown).map(name => readFileSync(join(grown, name), 'latin1'));
-  return { report, found, kept };
+  return { directory, report, found, kept, again };
 }
 
 test('a fault is found once, with the least input that has it', async t => {
@@ -30,6 +32,26 @@ test('a fault is found once, with the least input that has it', async t => {
   assert.equal(found.length, 1);
   assert.equal(found[0]?.input, 'FAULT');
   assert.match(found[0]?.what ?? '', /RangeError: planted/);
+});
+
+test('what was found is said again of its input alone', async t => {
+  for (const example of ['FAULT', 'ABORT', 'LOST']) {
+    const { report, again } = await run(t, [example]);
+    const [first] = report.findings;
+    assert(first);
+    const { findings, executions } = await again(first.file);
+    const place = (what = '') => what.split('\n', 2).join('\n');
+    assert.deepEqual([place(findings[0]?.what), findings.length, executions], [place(first.what), 1, 1]);
+    assert.equal(readFileSync(first.file.replace(/hex$/, 'txt'), 'utf8'), `${findings[0]?.what}\n`);
+  }
+});
+
+test('an input that does no harm is not a finding when it is tried alone', async t => {
+  const { directory, again } = await run(t, ['usual']);
+  const file = join(directory, 'usual.hex');
+  writeFileSync(file, `${Buffer.from('usual').toString('hex')}\n`);
+  const { findings, executions } = await again(file);
+  assert.deepEqual([findings, executions], [[], 1]);
 });
 
 test('an input that ends the process is found', async t => {

@@ -11,6 +11,11 @@ export class InputRecorder {
     this.#fd = openSync(file, 'w');
   }
 
+  /** Inputs so far. */
+  get count(): number {
+    return this.#count;
+  }
+
   record(input: Buffer): void {
     const bytes = Buffer.allocUnsafe(HEAD_BYTES + input.length);
     this.#count = (this.#count + 1) >>> 0;

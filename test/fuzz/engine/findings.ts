@@ -10,12 +10,16 @@ export interface Finding {
   readonly file: string;
 }
 
-/** Keeps the input of a finding. @param directory is made */
+/**
+ * Keeps the input of a finding, and beside it what was found: a long run goes on before it tells.
+ * @param directory is made
+ */
 export function keepFinding(directory: string, target: string, what: string, input: Uint8Array): Finding {
   mkdirSync(directory, { recursive: true });
   const name = createHash('sha256').update(input).digest('hex').slice(0, 12);
   const file = join(directory, `${target}-${name}.hex`);
   writeFileSync(file, `${Buffer.from(input).toString('hex')}\n`);
+  writeFileSync(file.replace(/hex$/, 'txt'), `${what}\n`);
   return { target, what, file };
 }
 

@@ -120,30 +120,35 @@ class Fuzzer {
   async #try(input: Buffer): Promise<void> {
     const error = await this.#fault(input);
     if (error === undefined) return;
-    const signature = signatureOf(error.thrown);
+    const signature = signatureOf(error);
     if (this.#signatures.has(signature)) return;
     this.#signatures.add(signature);
     const smallest = await minimise(input, async candidate => {
       const other = await this.#fault(candidate);
-      return other !== undefined && signatureOf(other.thrown) === signature;
+      return other !== undefined && signatureOf(other) === signature;
     });
-    const { thrown } = error;
-    this.#options.found(
-      thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
-      smallest,
-    );
+    this.#options.found(describeFault(error), smallest);
   }
 
-  async #fault(input: Buffer): Promise<{ readonly thrown: unknown } | undefined> {
+  async #fault(input: Buffer): Promise<unknown> {
     this.#options.record(input);
     this.executions++;
-    try {
-      // A copy: the program may change what it is given.
-      const running = this.#prepared.run(Buffer.from(input));
-      if (running) await running;
-      return undefined;
-    } catch (thrown) {
-      return { thrown };
-    }
+    return await faultOf(this.#prepared, input);
   }
+}
+
+/** Gives an input to a target. @returns what it throws, if it does */
+export async function faultOf(prepared: Prepared, input: Buffer): Promise<unknown> {
+  try {
+    // A copy: the program may change what it is given.
+    const running = prepared.run(Buffer.from(input));
+    if (running) await running;
+    return undefined;
+  } catch (thrown) {
+    return thrown ?? new Error(`${String(thrown)} was thrown`);
+  }
+}
+
+export function describeFault(thrown: unknown): string {
+  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
 }

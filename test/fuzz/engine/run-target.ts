@@ -60,9 +60,6 @@ async function runChild(request: ChildRequest): Promise<ChildReport> {
   clearInterval(timer);
   const report = lastReport(output);
   if (report) return report;
-  if (request.replay !== undefined && ended === 'exit status 0') {
-    return { executions: 1, blocks: 0, corpus: 0, findings: [] };
-  }
   const { input, count } = readCurrentInput(request.currentFile) ?? { input: Buffer.alloc(0), count: 0 };
   const what = `${stuck ?? `ended with ${ended}`}\n${errors}`;
   const finding: Finding = keepFinding(request.findings, request.target, what, input);
