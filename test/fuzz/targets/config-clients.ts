@@ -47,10 +47,12 @@ export async function prepare(): Promise<Prepared> {
       const config = load();
       deepStrictEqual(load(), config, 'reading twice gives the same');
       const faults = config.faults.map(oneLine).join('\n');
+      // As it is read, with what stands for bytes that are no UTF-8.
+      const text = input.toString('utf8');
       for (const bytes of other ? [conf, other] : [conf]) {
         for (const line of secretLines(parseConfigFile(bytes, 'x'))) {
           // What stands elsewhere too, as a path for instance, may be quoted from there.
-          const isElsewhere = input.indexOf(line) !== input.lastIndexOf(line);
+          const isElsewhere = text.indexOf(line) !== text.lastIndexOf(line);
           check(isElsewhere || !faults.includes(line), `a fault quotes a secret: ${line}`);
         }
       }

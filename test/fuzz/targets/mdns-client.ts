@@ -1,6 +1,7 @@
 /* Packets that reach a client which looks for servers: client-plugin/discovery, from the socket to the servers. */
 import { check } from './expected.js';
 import { deliver, keepDatagramsInMemory } from './memory-datagrams.js';
+import { settle } from './tls-outcome.js';
 import { packetInput, readPackets } from './packets.js';
 import type { Prepared, TargetFacts } from '../engine/target.js';
 
@@ -24,7 +25,7 @@ export async function prepare(): Promise<Prepared> {
     // More services, and more addresses of one, than there is room for: five packets of 20.
     seeds: [Buffer.concat([0, 1, 2, 3, 4].map(part => packetInput(manyServices(part))))],
     fromFile: bytes => packetInput(bytes),
-    run(input) {
+    async run(input) {
       let nowMs = 0;
       let step = 0;
       const random = () => (step = (step * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31;
@@ -62,6 +63,9 @@ export async function prepare(): Promise<Prepared> {
         }
         check(resolver.nextMs() > nowMs - 1, 'what is next is long past');
       }
+      // Until the sockets listen, nothing is sent.
+      await settle(1);
+      check(wire.sent.length >= queries, 'a query that was not sent');
       check(queries <= 2 + nowMs / 20, `${queries} queries in ${nowMs} ms`);
       check(
         wire.sent.every(({ length }) => length <= 9000),

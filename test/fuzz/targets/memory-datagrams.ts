@@ -13,6 +13,7 @@ export interface Wire {
 /** A UDP socket that is on no network, since packets of a fuzzer belong on none. */
 class MemoryDatagrams extends EventEmitter {
   readonly #wire: Wire;
+  #isClosed = false;
 
   constructor(wire: Wire) {
     super();
@@ -23,7 +24,8 @@ class MemoryDatagrams extends EventEmitter {
   bind(...args: unknown[]): this {
     const done = args.find(argument => typeof argument === 'function') as (() => void) | undefined;
     if (done) this.once('listening', done);
-    queueMicrotask(() => this.emit('listening'));
+    // As of node:dgram's: never once it is closed.
+    queueMicrotask(() => this.#isClosed || this.emit('listening'));
     return this;
   }
 
@@ -35,6 +37,7 @@ class MemoryDatagrams extends EventEmitter {
   }
 
   close(done?: () => void): this {
+    this.#isClosed = true;
     queueMicrotask(() => {
       this.emit('close');
       done?.();

@@ -3,11 +3,13 @@
  * is a list of changes of CHANGE_BYTES each.
  */
 import { CLIENT_PRIORITY, SERVER_PRIORITY } from '../../../common/protocol.js';
+import type { Step } from '../../../common/tls/descriptor-session.js';
 import { makeTlsKey } from '../../support/keys.js';
 import { check } from './expected.js';
 import { MemorySocket } from './memory-socket.js';
 import { SocketPair } from './socket-pair.js';
 import { observe, settle } from './tls-outcome.js';
+import { whileReadable } from './while-readable.js';
 import type { Prepared, TargetFacts } from '../engine/target.js';
 
 /** What a session carries. */
@@ -55,7 +57,7 @@ export async function prepare(): Promise<Prepared> {
       const session = new DescriptorSession(pair.theirs, contexts.client);
       let phase = 'handshake' as 'handshake' | 'sending' | 'closing' | 'ended';
       const advance = () => {
-        let step = phase === 'handshake' ? session.handshake() : undefined;
+        let step: Step = phase === 'handshake' ? session.handshake() : 'read';
         if (step === 'done') phase = 'sending';
         if (phase === 'sending') step = session.send(SECRET);
         if (phase === 'sending' && step === 'done') {
@@ -65,6 +67,7 @@ export async function prepare(): Promise<Prepared> {
         if (phase === 'closing') step = session.discard();
         if (step === 'done' || step instanceof TlsError) phase = 'ended';
         toServer.carry(pair.receive());
+        return step;
       };
       for (let i = 0; i < 6; i++) {
         if (phase !== 'ended') advance();
@@ -72,8 +75,7 @@ export async function prepare(): Promise<Prepared> {
       }
       // Both wait for what was dropped, perhaps: there is an end to every connection.
       pair.end();
-      // Epoll would tell of the end again and again.
-      for (let i = 0; i < 16; i++) if (phase !== 'ended') advance();
+      if (phase !== 'ended') whileReadable(pair.theirs, toClient.carriedBytes, advance);
       socket.deliver(null);
       await settle();
       const { error, received } = outcome;
@@ -139,6 +141,7 @@ class Wire {
   #pending: Buffer = Buffer.alloc(0);
   #count = 0;
   #carried = 0;
+  carriedBytes = 0;
 
   constructor(changes: readonly Change[], direction: number, deliver: (bytes: Buffer) => void) {
     this.#changes = changes;
@@ -162,7 +165,9 @@ class Wire {
         );
       }
       for (const record of records.slice(0, 64)) {
-        if (this.#carried++ < RECORDS_LIMIT && record.length > 0) this.#deliver(record);
+        if (this.#carried++ >= RECORDS_LIMIT || record.length === 0) continue;
+        this.carriedBytes += record.length;
+        this.#deliver(record);
       }
     }
   }
