@@ -69,7 +69,7 @@ export class Responder {
   #lastAnswerMs = -Infinity;
   /** Other hosts may know us by the name in use. */
   #isAnnounced = false;
-  /** Since the name was ours, or the start, another host has claimed it. */
+  /** Another host has claimed the name: from then on, this is why it is probed for. */
   #isDisputed = false;
 
   constructor(
@@ -168,7 +168,6 @@ export class Responder {
 
   #establish(): void {
     this.#enter('established');
-    this.#isDisputed = false;
     this.#announce(0);
     this.#hooks.established();
   }

@@ -56,14 +56,19 @@ test('a server whose every name is taken from the start is found, on all its lin
   await askUntilHeard(elsewhere, ONE_SHOT, isNamedAsHost);
 });
 
-test('a server that loses the tie at each of its probes is found', needs, async t => {
-  const lan = await createLan(t);
-  const rival = await Neighbour.start(await lan.host('rival'));
-  const neighbour = await Neighbour.start(await lan.host('neighbour'));
-  rival.say({ dispute: 'probes' });
-  startAdvertiser(await lan.host('server'));
-  await askUntilHeard(neighbour, ONE_SHOT, isNamedAsHost);
-});
+for (const [title, dispute] of [
+  ['loses the tie at each of its probes', 'probes'],
+  ['has its name claimed whenever it has one', 'claims'],
+] as const) {
+  test(`a server that ${title} is found`, needs, async t => {
+    const lan = await createLan(t);
+    const rival = await Neighbour.start(await lan.host('rival'));
+    const neighbour = await Neighbour.start(await lan.host('neighbour'));
+    rival.say({ dispute });
+    startAdvertiser(await lan.host('server'));
+    await askUntilHeard(neighbour, ONE_SHOT, isNamedAsHost);
+  });
+}
 
 test(
   'a name that nobody disputes is answered to when it has been probed for, and no other is',

@@ -38,13 +38,13 @@ mdns.on('ready', () => {
 
 function dispute(
   { type, authorities = [], answers = [] }: multicastDns.FullPacket,
-  how: 'answers' | 'probes',
+  how: NonNullable<Command['dispute']>,
 ): void {
   for (const record of type === 'query' ? authorities : answers) {
     if (record.type !== 'SRV' || !record.name.endsWith(`.${TYPE}`) || record.ttl === 0) continue;
     const { name } = record;
     if (type === 'response' || how === 'answers') mdns.respond(foreignService(name));
-    else
+    else if (how === 'probes')
       mdns.query({
         questions: [{ name, type: 'ANY' as 'SRV' }],
         authorities: foreignService(name, 65_535).slice(0, 2),

@@ -40,10 +40,10 @@ export interface Command {
   /** Gives these answers to each query for the name from now on. */
   readonly defend?: { readonly name: string; readonly answers: DnsRecord[] };
   /**
-   * Disputes every name of the type from now on: claims what is announced, and says to a probe that the name is its own,
-   * or probes for it at the same time and wins the tie.
+   * Disputes every name of the type from now on: claims what is announced; to a probe it says nothing, or that the name
+   * is its own, or it probes at the same time and wins the tie.
    */
-  readonly dispute?: 'answers' | 'probes';
+  readonly dispute?: 'claims' | 'answers' | 'probes';
   readonly times?: number;
   /** Pause after each of `times`. Default: none. */
   readonly everyMs?: number;
