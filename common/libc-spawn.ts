@@ -1,10 +1,12 @@
+import { spawn as forkProcess } from 'node:child_process';
 import { Socket } from 'node:net';
+import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { MandosError } from './errors.js';
 import { EPOLLIN, EventPoll } from './libc-epoll.js';
 import { openPipe } from './libc-pipe.js';
 import { closeDescriptor } from './libc-tcp.js';
-import { declare, failed, SystemCallError } from './libc.js';
+import { declare, failed, lastErrno, SystemCallError } from './libc.js';
 
 /** Larger than `posix_spawn_file_actions_t` and `posix_spawnattr_t` are in the C library of any machine. */
 const STRUCT_BYTES = 512;
@@ -18,6 +20,8 @@ const O_RDWR = 2;
 const SYS_PIDFD_OPEN = 434;
 const SIGKILL = 9;
 const STDIO = [0, 1, 2];
+/** Of a shell whose command is not there (POSIX, sh, EXIT STATUS). */
+const NOT_FOUND = 127;
 
 const posixSpawnp = declare<
   (
@@ -78,8 +82,8 @@ export interface ProcessExit {
 
 /** A program in a session of its own. */
 export interface SessionProcess {
-  /** Also its process group's. */
-  readonly pid: number;
+  /** Also its process group's; undefined where it could not be started, and ends at once. */
+  readonly pid: number | undefined;
   /** Settles when it has ended, in the turn of the event loop in which its number becomes free. Never rejects. */
   readonly exit: Promise<ProcessExit>;
 }
@@ -89,33 +93,37 @@ export interface SessionOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Descriptors for its standard input, output and error, which stay the caller's; /dev/null where there is none. */
   readonly stdio?: readonly (number | undefined)[];
+  /** Called when it has ended, while its number, and its group's, cannot be another's yet. */
+  readonly onEnd?: (pid: number) => void;
 }
 
 /**
  * Starts a program in a session of its own, with `/` as its directory, and signals as usual.
  *
  * node:child_process does the same with fork(2), which copies the page tables of this process: 5 ms with 200 MB, 11 ms
- * with 600 MB, in which nothing else goes on. posix_spawn(3) copies none. It needs pidfd_open(2): Linux 5.3.
- * @param file looked up in PATH
- * @throws SystemCallError ENOENT, EACCES: no such program; EAGAIN, EMFILE, ENOMEM: too many processes or files, no memory.
- *   MandosError SYSTEM_CALL for arguments that cannot be passed on
+ * with 600 MB, in which nothing else goes on. posix_spawn(3) copies none. Where a system does not have what that needs,
+ * it is done as node:child_process does.
+ * @param file looked up in the PATH of this process
+ * @throws SystemCallError ENOENT, EACCES, ENOEXEC: no such program; EAGAIN, EMFILE, ENOMEM: too many processes or files,
+ *   no memory. MandosError SYSTEM_CALL for arguments that cannot be passed on
  */
 export function spawnSession(
   file: string,
   args: readonly string[],
-  { env = process.env, stdio = [] }: SessionOptions = {},
+  options: SessionOptions = {},
 ): SessionProcess {
   if (args.some(arg => arg.includes('\0')))
     throw new MandosError('SYSTEM_CALL', `an argument of ${file} has a NUL character`);
-  const pid = spawn(file, args, env, stdio);
-  return { pid, exit: watchExit(pid) };
+  if (!hasPosixSpawn()) return forkSession(file, args, options);
+  const pid = spawn(file, args, options);
+  return { pid, exit: watchExit(pid, options.onEnd) };
 }
 
 /** As spawnSession, with what it says on both outputs to be read. */
 export function spawnWithOutput(
   file: string,
   args: readonly string[],
-  env?: NodeJS.ProcessEnv,
+  options: Omit<SessionOptions, 'stdio'> = {},
 ): SessionProcess & { readonly stdout: Socket; readonly stderr: Socket } {
   const fds: number[] = [];
   const pipe = () => {
@@ -126,7 +134,7 @@ export function spawnWithOutput(
   try {
     const [out, err] = [pipe(), pipe()];
     const stdio = [undefined, out.write, err.write];
-    const { pid, exit } = spawnSession(file, args, env ? { env, stdio } : { stdio });
+    const { pid, exit } = spawnSession(file, args, { ...options, stdio });
     const reader = (fd: number) => {
       fds.splice(fds.indexOf(fd), 1);
       return new Socket({ fd, readable: true, writable: false });
@@ -135,6 +143,48 @@ export function spawnWithOutput(
   } finally {
     for (const fd of fds) closeDescriptor(fd);
   }
+}
+
+let isThere: boolean | undefined;
+
+/** Whether the system has posix_spawn_file_actions_addchdir_np(3), of glibc 2.29, and pidfd_open(2), of Linux 5.3. */
+function hasPosixSpawn(): boolean {
+  if (isThere !== undefined) return isThere;
+  try {
+    fileActions([]).free();
+    const pidfd = pidfdOpen(process.pid);
+    // EPERM: of a sandbox that does not know the call. What is said of descriptors or memory is said again later.
+    if (pidfd < 0) return (isThere = !['ENOSYS', 'EPERM'].includes(lastErrno()));
+    closeDescriptor(pidfd);
+    return (isThere = true);
+  } catch (error) {
+    if (error instanceof SystemCallError) throw error;
+    // koffi has not found the function.
+    return (isThere = false);
+  }
+}
+
+/** By node:child_process. @throws as spawnSession, but for a program that is not there: it ends with status 127 */
+export function forkSession(
+  file: string,
+  args: readonly string[],
+  { env = process.env, stdio = [], onEnd }: SessionOptions,
+): SessionProcess {
+  const child = forkProcess(file, args, {
+    cwd: '/',
+    detached: true,
+    env,
+    stdio: STDIO.map(target => stdio[target] ?? 'ignore'),
+  });
+  const { pid } = child;
+  const exit = new Promise<ProcessExit>(resolve => {
+    child.once('error', () => resolve({ status: NOT_FOUND, signal: null }));
+    child.once('exit', (status, signal) => {
+      if (pid !== undefined) onEnd?.(pid);
+      resolve({ status, signal: signal === null ? null : constants.signals[signal] });
+    });
+  });
+  return { pid, exit };
 }
 
 /** Made once: the flags, and every signal as it is in a new process. */
@@ -155,40 +205,55 @@ function spawnAttributes(): Buffer {
 function spawn(
   file: string,
   args: readonly string[],
-  env: NodeJS.ProcessEnv,
-  stdio: readonly (number | undefined)[],
+  { env = process.env, stdio = [] }: SessionOptions,
 ): number {
-  const actions = Buffer.alloc(STRUCT_BYTES);
-  actionsInit(actions);
-  try {
-    for (const target of STDIO) {
-      const fd = stdio[target];
-      if (fd === undefined) addOpen(actions, target, '/dev/null', O_RDWR, 0);
-      else addDup2(actions, fd, target);
-    }
-    addChdir(actions, '/');
-    const variables = Object.entries(env).flatMap(([name, value]) =>
-      value === undefined ? [] : `${name}=${value}`,
+  const variables = Object.entries(env).flatMap(([name, value]) =>
+    value === undefined ? [] : `${name}=${value}`,
+  );
+  const pid = Buffer.alloc(4);
+  const argv = [file, ...args, null];
+  const actions = fileActions(stdio);
+  const error = posixSpawnp(pid, file, actions.bytes, spawnAttributes(), argv, [...variables, null]);
+  actions.free();
+  if (error === constants.errno.ENOEXEC)
+    throw new MandosError('SYSTEM_CALL', `${file} is not a program: it has no first line "#!"`);
+  if (error !== 0) throw new SystemCallError(`spawn ${file}`, getSystemErrorName(-error));
+  return pid.readInt32LE();
+}
+
+/** What the new process does before it becomes the program. @throws SystemCallError ENOMEM */
+function fileActions(stdio: readonly (number | undefined)[]): { readonly bytes: Buffer; free(): void } {
+  const bytes = Buffer.alloc(STRUCT_BYTES);
+  const results = [actionsInit(bytes)];
+  for (const target of STDIO) {
+    const fd = stdio[target];
+    results.push(
+      fd === undefined ? addOpen(bytes, target, '/dev/null', O_RDWR, 0) : addDup2(bytes, fd, target),
     );
-    const pid = Buffer.alloc(4);
-    const argv = [file, ...args, null];
-    const error = posixSpawnp(pid, file, actions, spawnAttributes(), argv, [...variables, null]);
-    if (error !== 0) throw new SystemCallError(`spawn ${file}`, getSystemErrorName(-error));
-    return pid.readInt32LE();
-  } finally {
-    actionsDestroy(actions);
   }
+  results.push(addChdir(bytes, '/'));
+  const free = () => void actionsDestroy(bytes);
+  const error = results.find(result => result !== 0);
+  if (error !== undefined) {
+    free();
+    throw new SystemCallError('posix_spawn_file_actions', getSystemErrorName(-error));
+  }
+  return { bytes, free };
+}
+
+function pidfdOpen(pid: number): number {
+  return Number(syscall(SYS_PIDFD_OPEN, 'int', pid, 'int', 0));
 }
 
 /** Of the processes that run; there is one as long as any does. */
 let exits: { readonly poll: EventPoll; count: number } | undefined;
 
 /** @throws SystemCallError when its end could not be noticed; then it is ended at once */
-function watchExit(pid: number): Promise<ProcessExit> {
-  const pidfd = Number(syscall(SYS_PIDFD_OPEN, 'int', pid, 'int', 0));
+function watchExit(pid: number, onEnd: SessionOptions['onEnd']): Promise<ProcessExit> {
+  const pidfd = pidfdOpen(pid);
   try {
     if (pidfd < 0) throw failed('pidfd_open');
-    return ended(pid, pidfd);
+    return ended(pid, pidfd, onEnd);
   } catch (error) {
     kill(-pid, SIGKILL);
     reap(pid);
@@ -197,19 +262,28 @@ function watchExit(pid: number): Promise<ProcessExit> {
   }
 }
 
-function ended(pid: number, pidfd: number): Promise<ProcessExit> {
+function ended(pid: number, pidfd: number, onEnd: SessionOptions['onEnd']): Promise<ProcessExit> {
   const watching = (exits ??= { poll: new EventPoll(), count: 0 });
+  const closeIfUnused = () => {
+    if (watching.count > 0) return;
+    watching.poll.close();
+    exits = undefined;
+  };
   let settle!: (exit: ProcessExit) => void;
-  watching.poll.add(pidfd, EPOLLIN, () => {
+  const onReady = () => {
     watching.poll.remove(pidfd);
     closeDescriptor(pidfd);
     watching.count--;
-    if (watching.count === 0) {
-      watching.poll.close();
-      exits = undefined;
-    }
+    closeIfUnused();
+    onEnd?.(pid);
     settle(reap(pid));
-  });
+  };
+  try {
+    watching.poll.add(pidfd, EPOLLIN, onReady);
+  } catch (error) {
+    closeIfUnused();
+    throw error;
+  }
   watching.count++;
   return new Promise(resolve => (settle = resolve));
 }
@@ -217,7 +291,10 @@ function ended(pid: number, pidfd: number): Promise<ProcessExit> {
 /** Waits for a process that has ended, or is about to, and frees its number. */
 function reap(pid: number): ProcessExit {
   const bytes = Buffer.alloc(4);
-  waitpid(pid, bytes, 0);
+  let result = waitpid(pid, bytes, 0);
+  while (result < 0 && lastErrno() === 'EINTR') result = waitpid(pid, bytes, 0);
+  // Another has taken its status. Nobody may take that for a success.
+  if (result !== pid) return { status: null, signal: SIGKILL };
   // The encoding of wait(2).
   const value = bytes.readInt32LE();
   const signal = value & 0x7f;

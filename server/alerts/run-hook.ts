@@ -44,14 +44,16 @@ export async function runHook(
   stop: AbortSignal,
   limitMs = HOOK_LIMIT_MS,
 ): Promise<HookResult> {
+  let ending: string | undefined;
   let started: StartedHook;
   try {
-    started = start(path, alert);
+    started = start(path, alert, pid => {
+      if (ending !== undefined) signalGroup({ pid }, 'SIGKILL');
+    });
   } catch (error) {
     return { problem: `cannot be run: ${describeError(error)}`, output: [] };
   }
   const { child, input, output } = started;
-  let ending: string | undefined;
   let killTimer: NodeJS.Timeout | undefined;
   const end = (why: string) => {
     if (ending !== undefined) return;
@@ -66,8 +68,6 @@ export async function runHook(
 
   const words = keepWords(output);
   const exit = await child.exit;
-  // Here, since afterwards the group's number may become another's.
-  if (ending !== undefined) signalGroup(child, 'SIGKILL');
   clearTimeout(killTimer);
   const problem = ending ?? exitProblem(exit);
   clearTimeout(limitTimer);
@@ -83,7 +83,7 @@ interface StartedHook {
 }
 
 /** @throws what the system says */
-function start(path: string, { event, members }: Alert): StartedHook {
+function start(path: string, { event, members }: Alert, onEnd: (pid: number) => void): StartedHook {
   const fds: number[] = [];
   try {
     const toHook = openPipe();
@@ -91,7 +91,7 @@ function start(path: string, { event, members }: Alert): StartedHook {
     const fromHook = openPipe();
     fds.push(fromHook.read, fromHook.write);
     const stdio = [toHook.read, fromHook.write, fromHook.write];
-    const child = spawnSession(path, [event], { env: ENVIRONMENT, stdio });
+    const child = spawnSession(path, [event], { env: ENVIRONMENT, stdio, onEnd });
     const input = new Socket({ fd: toHook.write, readable: false, writable: true });
     const output = new Socket({ fd: fromHook.read, readable: true, writable: false });
     for (const fd of [toHook.read, fromHook.write]) closeSync(fd);

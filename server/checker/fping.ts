@@ -50,7 +50,7 @@ export function runFping(hosts: readonly string[], onAlive: (host: string) => vo
   let child: ReturnType<typeof spawnWithOutput>;
   try {
     const env = { ...process.env, LC_ALL: 'C' };
-    child = spawnWithOutput('fping', [...FPING_OPTIONS, '--', ...hosts], env);
+    child = spawnWithOutput('fping', [...FPING_OPTIONS, '--', ...hosts], { env });
   } catch (error) {
     return { done: Promise.resolve({ statuses, late: false, error }), stop: () => {} };
   }

@@ -68,9 +68,7 @@ export class ShellRunner {
       this.#report(error, name);
       settle(NOT_STARTED);
     };
-    const ended = (started: SessionProcess, exit: ProcessExit) => {
-      // Here, not after `done`: in this turn, the group's number cannot have become another's.
-      if (stopping) signalGroup(started, 'SIGKILL');
+    const ended = (exit: ProcessExit) => {
       child = undefined;
       this.#report(undefined, name);
       settle(toOutcome(exit));
@@ -78,9 +76,11 @@ export class ShellRunner {
     const leave = this.#slots.take(release => {
       startedMs = performance.now();
       try {
-        const started = this.#spawn(command, name);
+        const started = this.#spawn(command, name, pid => {
+          if (stopping) signalGroup({ pid }, 'SIGKILL');
+        });
         child = started;
-        void started.exit.then(exit => ended(started, exit)).then(release);
+        void started.exit.then(ended).then(release);
       } catch (error) {
         fail(error);
         release();
@@ -106,11 +106,11 @@ export class ShellRunner {
     };
   }
 
-  #spawn(command: string, name: string): SessionProcess {
+  #spawn(command: string, name: string, onEnd: (pid: number) => void): SessionProcess {
     const args = ['-c', USUAL_UMASK + command];
     // /dev/null when nobody reads: a checker must never wait for its output to be taken.
-    if (!this.#log.isEnabled('debug')) return spawnSession('/bin/sh', args);
-    const child = spawnWithOutput('/bin/sh', args);
+    if (!this.#log.isEnabled('debug')) return spawnSession('/bin/sh', args, { onEnd });
+    const child = spawnWithOutput('/bin/sh', args, { onEnd });
     for (const stream of [child.stdout, child.stderr]) {
       logLines(stream, line => this.#log.debug(`[${name}] checker: ${line}`));
       // What a checker leaves in the background may hold the pipe; that must not hold the server.

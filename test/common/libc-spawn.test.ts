@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
-import { constants } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { spawnSession, spawnWithOutput } from '../../common/libc-spawn.js';
+import { forkSession, spawnSession, spawnWithOutput } from '../../common/libc-spawn.js';
 
 const sh = (command: string) => spawnWithOutput('sh', ['-c', command]);
 
@@ -22,9 +24,7 @@ test('both outputs are read to their ends', async () => {
 test('it has a session of its own, no input, / as its directory, and the environment that it is given', async () => {
   const command = 'cut -d" " -f5,6 /proc/$$/stat; readlink /proc/$$/fd/0 /proc/$$/cwd; echo $GIVEN$HOME';
   const child = spawnWithOutput('sh', ['-c', command], {
-    PATH: process.env['PATH'],
-    GIVEN: 'x',
-    HOME: undefined,
+    env: { PATH: process.env['PATH'], GIVEN: 'x', HOME: undefined },
   });
   const { pid } = child;
   assert.equal(await text(child.stdout), `${pid} ${pid}\n/dev/null\n/\nx\n`);
@@ -71,4 +71,49 @@ test('of a thousand that have ended no process and no descriptor is left', async
       assert.throws(() => readFileSync(`/proc/${pid}/stat`), { code: 'ENOENT' });
   }
   assert.ok(readdirSync('/proc/self/fd').length <= before);
+});
+
+test(
+  'when it has ended, its group can be signalled before its number is free',
+  { timeout: 60_000 },
+  async () => {
+    const child = spawnWithOutput('sh', ['-c', 'sleep 1000 & echo $!'], {
+      onEnd: pid => process.kill(-pid, 'SIGKILL'),
+    });
+    // It ends when the one that is left behind does, who has the pipe as well.
+    assert.match(await text(child.stdout), /^\d+\n$/);
+  },
+);
+
+test('a process whose status another has taken has not succeeded', () => {
+  const script = `import { createRequire } from 'node:module';
+    const koffi = createRequire(${JSON.stringify(import.meta.url)})('koffi');
+    const { spawnSession } = await import(${JSON.stringify(new URL('../../common/libc-spawn.js', import.meta.url).href)});
+    // SIGCHLD (17) ignored (1): the kernel throws statuses away.
+    koffi.load('libc.so.6').func('intptr_t signal(int signal, intptr_t handler)')(17, 1);
+    process.stdout.write(JSON.stringify(await spawnSession('false', []).exit));`;
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  assert.equal(said, '{"status":null,"signal":9}');
+});
+
+test('a script without a first line is no program', t => {
+  const directory = mkdtempSync(join(tmpdir(), 'spawn-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'script');
+  writeFileSync(file, 'exit 0\n', { mode: 0o755 });
+  assert.throws(() => spawnSession(file, []), {
+    message: `${file} is not a program: it has no first line "#!"`,
+  });
+});
+
+test('a system without pidfd_open has programs started all the same', async () => {
+  const ends: number[] = [];
+  const onEnd = (pid: number) => ends.push(pid);
+  const child = forkSession('sh', ['-c', 'exit 7'], { onEnd });
+  assert.deepEqual(await child.exit, { status: 7, signal: null });
+  assert.deepEqual(ends, [child.pid]);
+  assert.deepEqual(await forkSession('sh', ['-c', 'kill -9 $$'], {}).exit, { status: null, signal: 9 });
+  const missing = forkSession('no-such-program', [], {});
+  assert.equal(missing.pid, undefined);
+  assert.deepEqual(await missing.exit, { status: 127, signal: null });
 });
