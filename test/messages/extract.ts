@@ -31,7 +31,7 @@ const CODED = new Set(['MandosError', 'TlsError', 'ServerUnavailable', 'DbusFaul
 /** In capitals, or the name of a D-Bus error. */
 const CODE = /^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*|[A-Z][a-z]+(?:[A-Z][a-z]+)*)$/;
 /** Fields that carry a text for people to where it is said. */
-const TEXT_FIELDS = new Set(['message', 'problem', 'problems', 'reason', 'why']);
+const TEXT_FIELDS = new Set(['message', 'problem', 'problems', 'reason', 'why', 'cause', 'cure']);
 /** Functions that hand on their argument. */
 const TRANSPARENT = new Set(['printable', 'String', 'resolve', 'race', 'withCommentHint', 'flat', 'filter']);
 /** Shorter parts are understood where they stand. */
