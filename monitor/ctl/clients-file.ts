@@ -119,9 +119,14 @@ function readSection(
       if (!references.has(key)) fault(key, `is not an option${nearOption(key)}`);
       continue;
     }
-    const expansion = expandValue(raw, name => options.get(name)?.raw);
+    let withSecret = false;
+    const expansion = expandValue(raw, name => {
+      withSecret ||= name === 'secret';
+      return options.get(name)?.raw;
+    });
     const converted = 'value' in expansion ? convert(expansion.value) : expansion;
-    if ('problem' in converted) fault(key, converted.problem);
+    const hidden = 'has a wrong value, which is not shown as it refers to the secret';
+    if ('problem' in converted) fault(key, withSecret ? hidden : converted.problem);
     else settings.set(key, converted);
   }
   const secretFile = settings.get('secfile');

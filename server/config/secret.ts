@@ -31,8 +31,8 @@ function base64Problem(text: string, lines: readonly string[]): SecretOutcome {
   return { problem: 'is not a whole base64 text: characters are missing or too many', lineIndex };
 }
 
-/** The first line of a secret is longer, mostly 64 characters. */
-const LONGEST_RELATIVE_PATH = 60;
+/** The first line of a secret is longer, mostly 64 characters; a slash is a character of base64, too. */
+const LONGEST_SHOWN_PATH = 60;
 
 /**
  * Reads the file that `secfile` names.
@@ -44,7 +44,9 @@ export function readSecretFile(path: string, files: ConfigFiles): SecretOutcome 
   if (expanded === '') return problem('is empty (write the path of a file)');
   const content = files.read(expanded, SECRET_LIMIT_BYTES);
   if (content.kind !== 'read' && mayBeSecret(path)) {
-    return problem('is not the path of a file (a secret itself belongs into the option secret)');
+    return problem(
+      'is not the path of a file that can be read (a secret itself belongs into the option secret)',
+    );
   }
   switch (content.kind) {
     case 'missing':
@@ -64,7 +66,7 @@ export function readSecretFile(path: string, files: ConfigFiles): SecretOutcome 
 
 /** Whether somebody may have written a secret where its file's path belongs. */
 function mayBeSecret(path: string): boolean {
-  return path.includes('\n') || (path.length > LONGEST_RELATIVE_PATH && !/^[/~$]/.test(path));
+  return !/^(?:[/~$]|\.\.?\/)/.test(path) || path.length > LONGEST_SHOWN_PATH || path.includes('\n');
 }
 
 function checked(secret: Uint8Array, warnings: readonly string[] = []): SecretOutcome {

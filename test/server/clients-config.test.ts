@@ -199,16 +199,18 @@ test('a secret that stands where the path of its file belongs is not shown', () 
     `\n  ${line}`,
     `${line}*`,
     line.repeat(9),
+    'cGFzc3dvcmQ=',
+    `/${line}`,
   ]) {
     assert.deepEqual(
       faultsOf(withFile(secret)),
       [
-        'error: FILE:3: [web1] secfile: is not the path of a file (a secret itself belongs into the option secret)',
+        'error: FILE:3: [web1] secfile: is not the path of a file that can be read (a secret itself belongs into the option secret)',
       ],
       secret,
     );
   }
-  const path = `/etc/${line}`;
+  const path = '/etc/hQECAwQF';
   assert.match(faultsOf(withFile(path)).join(), new RegExp(`the file ${path} does not exist`));
   assert.deepEqual(faultsOf(withFile(line), { [line]: Buffer.from('850102', 'hex') }), []);
 });

@@ -149,3 +149,9 @@ test('what is exported and added again is the same, whatever the values', () => 
     assert.equal(timeout, text.includes('# timeout cannot') ? undefined : ms);
   }
 });
+
+test('what refers to the secret is not shown when it is wrong', () => {
+  const shown = faults('[web1]\nkey_id = ab\nsecret = aGVsbG8=\ntimeout = %(secret)s\n');
+  assert.equal(shown.length, 1);
+  assert.match(shown[0] ?? '', /timeout: has a wrong value, which is not shown as it refers to the secret$/);
+});
