@@ -83,6 +83,7 @@ export class Scheduler {
    * @returns when all of them are gone, or have been killed after STOP_GRACE_MS; never rejects
    */
   async stop(): Promise<void> {
+    for (const ended of this.#ended.splice(0)) this.#finish(ended);
     this.#stopped = true;
     this.#cancelTimer();
     for (const name of this.#running.keys()) this.#endChecker(name);

@@ -49,9 +49,18 @@ export function isSuccess(outcome: CheckOutcome | undefined): boolean {
   return outcome?.kind === 'exited' && outcome.status === 0;
 }
 
-/** One that is disabled stays so, and one whose time is up will be. */
-function confirm(client: Client, nowMs: number): Client {
-  const seen = withChanges(client, { lastCheckedOkMs: nowMs });
-  if (!client.enabled || isExpired(client, nowMs)) return seen;
-  return withChanges(seen, { unchecked: false, expiresMs: nowMs + client.settings.timeoutMs });
+/**
+ * One that is disabled stays so, and one whose time is up will be.
+ * @param seenMs may be before what has become of the client since: that gave it its time, and is not taken back
+ */
+function confirm(client: Client, seenMs: number): Client {
+  const { lastCheckedOkMs = seenMs, lastReleaseMs = -Infinity } = client;
+  const seen = withChanges(client, { lastCheckedOkMs: Math.max(seenMs, lastCheckedOkMs) });
+  if (!client.enabled || isExpired(client, seenMs)) return seen;
+  const expiresMs = seenMs + client.settings.timeoutMs;
+  const isOld = lastCheckedOkMs > seenMs || lastReleaseMs > seenMs;
+  return withChanges(seen, {
+    unchecked: false,
+    expiresMs: isOld ? Math.max(expiresMs, client.expiresMs ?? 0) : expiresMs,
+  });
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CheckOutcome, Client } from '../../../server/client/client.js';
-import { endCheck, tick } from '../../../server/client/checks.js';
+import { checkedOk, endCheck, tick } from '../../../server/client/checks.js';
 import { createClient, disable, enable, expiryReason, isExpired } from '../../../server/client/client.js';
 import { countRelease, extendAfterRelease } from '../../../server/client/releases.js';
 import { decideRelease } from '../../../server/client/release-policy.js';
@@ -61,6 +61,16 @@ test('a release gives the extended timeout from now, and the next good check the
   const released = extendAfterRelease(good, START_MS + 1000);
   assert.equal(released.expiresMs, START_MS + 11_000);
   assert.equal(endCheck(tick(released, START_MS + 2500), OK, START_MS + 2600).expiresMs, START_MS + 8600);
+});
+
+test('a check that ended before a release, and is heard of after it, does not take its time back', () => {
+  const checking = tick(started(), START_MS + 500);
+  const released = extendAfterRelease(countRelease(checking, START_MS + 1000), START_MS + 1000);
+  const late = endCheck(released, OK, START_MS + 900);
+  assert.equal(late.expiresMs, START_MS + 11_000);
+  const vouched = endCheck(checkedOk(checking, START_MS + 1000), OK, START_MS + 900);
+  assert.equal(vouched.lastCheckedOkMs, START_MS + 1000);
+  assert.equal(vouched.expiresMs, START_MS + 7000);
 });
 
 test('a disabled client is due for nothing, and nothing but an operator enables it', () => {
