@@ -51,8 +51,14 @@ const COLOURS: Record<LogLevel, string> = {
   debug: '\x1b[2m',
 };
 
-/** Lines as `mandos: error: text` on standard error; coloured on a terminal unless NO_COLOR is set. */
-export function standardErrorSink(program: string): LogSink {
+/**
+ * Lines as `mandos: error: text` on standard error; coloured on a terminal unless NO_COLOR is set.
+ * @param write takes whole lines. Default: at once
+ */
+export function standardErrorSink(
+  program: string,
+  write: (text: string) => void = text => void process.stderr.write(text),
+): LogSink {
   // Whoever read it may be gone; a log must never end the program.
   process.stderr.on('error', () => {});
   const coloured = process.stderr.isTTY && !process.env['NO_COLOR'];
@@ -60,7 +66,7 @@ export function standardErrorSink(program: string): LogSink {
     write(level, line) {
       const prefix = level === 'info' ? '' : `${level}: `;
       const colour = coloured ? COLOURS[level] : '';
-      process.stderr.write(`${program}: ${colour}${prefix}${line}${colour && '\x1b[0m'}\n`);
+      write(`${program}: ${colour}${prefix}${line}${colour && '\x1b[0m'}\n`);
     },
   };
 }

@@ -12,7 +12,10 @@ export function chooseLogSink(
   program: string,
   background: { readonly isReady: boolean } | undefined,
 ): LogSink {
-  if (background === undefined) return isUnderJournal() ? journalSink() : standardErrorSink(program);
+  if (background === undefined) {
+    const write = gatherOutput();
+    return isUnderJournal() ? journalSink(write) : standardErrorSink(program, write);
+  }
   const syslog = syslogSink(program);
   const starter = standardErrorSink(program);
   return {
@@ -20,5 +23,20 @@ export function chooseLogSink(
       syslog.write(level, line);
       if (!background.isReady) starter.write(level, line);
     },
+  };
+}
+
+/** What is said in one turn of the event loop goes in one write: of a fleet that boots, many lines do. */
+function gatherOutput(): (text: string) => void {
+  let waiting = '';
+  const write = () => {
+    const text = waiting;
+    waiting = '';
+    if (text !== '') process.stderr.write(text);
+  };
+  process.on('exit', write);
+  return text => {
+    if (waiting === '') process.nextTick(write);
+    waiting += text;
   };
 }

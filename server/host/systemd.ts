@@ -29,11 +29,11 @@ export function isUnderJournal(): boolean {
 }
 
 /** Lines on standard error with the priority that the journal takes from them (sd-daemon(3)). */
-export function journalSink(): LogSink {
+export function journalSink(write: (text: string) => void): LogSink {
   // A log must never end the program.
   process.stderr.on('error', () => {});
   return {
-    write: (level, line) => void process.stderr.write(`<${SYSLOG_SEVERITIES[level]}>${line}\n`),
+    write: (level, line) => write(`<${SYSLOG_SEVERITIES[level]}>${line}\n`),
   };
 }
 

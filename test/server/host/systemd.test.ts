@@ -12,7 +12,7 @@ const PYTHON = requires('python3');
 const IMPORT = `import { isUnderJournal, journalSink, notifySystemd } from ${moduleUrl('server/host/systemd.js')};`;
 
 test('the journal gets the priority of each line', () => {
-  const text = `${IMPORT} const sink = journalSink();
+  const text = `${IMPORT} const sink = journalSink(text => void process.stderr.write(text));
     for (const level of ['critical', 'error', 'warning', 'info', 'debug']) sink.write(level, level + ' line');`;
   const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', text], { encoding: 'utf8' });
   assert.equal(stderr, '<2>critical line\n<3>error line\n<4>warning line\n<6>info line\n<7>debug line\n');
