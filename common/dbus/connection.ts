@@ -1,7 +1,10 @@
 import { createConnection } from 'node:net';
 import { describeError } from '../errors.js';
 import type { Incoming } from './read-messages.js';
+import { Outbox } from './outbox.js';
 import { readMessages } from './read-messages.js';
+
+const NOTHING = Buffer.alloc(0);
 
 /** The bus's answer to our authentication has some 40 bytes. */
 const AUTH_LINE_LIMIT_BYTES = 1024;
@@ -65,27 +68,17 @@ export function openConnection(
   // A bus reads on after BEGIN without our having heard its OK; when it refuses, it closes the connection.
   const user = Buffer.from(String(process.geteuid?.())).toString('hex');
   socket.write(`\0AUTH EXTERNAL ${user}\r\nBEGIN\r\n`);
-  let isGathering = false;
-  const write = () => {
-    isGathering = false;
-    socket.uncork();
-  };
+  const outbox = new Outbox(socket);
   return {
-    // What is sent in one turn goes in one system call: a release alone is told of by five signals.
     send(message, onSent) {
-      if (socket.writableLength > UNSENT_LIMIT_BYTES) end('the bus does not read');
+      if (outbox.length > UNSENT_LIMIT_BYTES) end('the bus does not read');
       if (socket.destroyed) return;
-      if (!isGathering) {
-        isGathering = true;
-        socket.cork();
-        process.nextTick(write);
-      }
-      for (const part of message) socket.write(part);
-      if (onSent) socket.write('', onSent);
+      for (const part of message.slice(0, -1)) outbox.put(part);
+      outbox.put(message.at(-1) ?? NOTHING, onSent);
     },
-    flushed: () => new Promise(resolve => void socket.write('', () => resolve())),
+    flushed: () => new Promise(resolve => outbox.put(NOTHING, resolve)),
     close() {
-      if (isGathering) write();
+      outbox.flush();
       socket.destroy();
     },
   };
