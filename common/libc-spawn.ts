@@ -104,8 +104,8 @@ export interface SessionOptions {
  * with 600 MB, in which nothing else goes on. posix_spawn(3) copies none. Where a system does not have what that needs,
  * it is done as node:child_process does.
  * @param file looked up in the PATH of this process
- * @throws SystemCallError ENOENT, EACCES, ENOEXEC: no such program; EAGAIN, EMFILE, ENOMEM: too many processes or files,
- *   no memory. MandosError SYSTEM_CALL for arguments that cannot be passed on
+ * @throws SystemCallError ENOENT, EACCES: no such program; EAGAIN, EMFILE, ENOMEM: too many processes or files, no memory.
+ *   MandosError SYSTEM_CALL for a file that is no program, and arguments that cannot be passed on
  */
 export function spawnSession(
   file: string,
